@@ -1,0 +1,1 @@
+"""hvbuild: declarative infrastructure-as-code for QNX hypervisor systems."""

@@ -1,0 +1,1 @@
+"""Properties of a system and the certificate over them."""

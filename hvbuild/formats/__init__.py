@@ -1,0 +1,1 @@
+"""Readers of foreign languages; they know nothing of stacks."""

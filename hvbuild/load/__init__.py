@@ -1,0 +1,1 @@
+"""YAML layers to a checked, typed stack."""

@@ -1,0 +1,1 @@
+"""What hardware is, what a user declares, what a VM means, what was decided."""

@@ -1,0 +1,130 @@
+"""VMs that run together, and what is known of the host around them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Sched, VmConfig
+from hvbuild.ranges import AddressRange
+from hvbuild.source import NOWHERE, Origin
+from hvbuild.units import Nanoseconds
+
+NO_TIME = Nanoseconds(0)
+# The clock tick of a QNX host unless set otherwise (QNX 8.0, "Tick, tock": 1 ms).
+TICK = Nanoseconds(1_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostRegion:
+    """A named range of host-physical memory (an asinfo entry); `window` None when its place is not known."""
+
+    name: str
+    window: AddressRange | None = None
+    size: int | None = None
+    shared: bool = False
+    purpose: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostDevice:
+    """A device of the board: its register windows and interrupts, and whether it masters the bus."""
+
+    name: str
+    windows: tuple[AddressRange, ...] = ()
+    interrupts: tuple[int, ...] = ()
+    dma: bool | None = None
+    stream_ids: tuple[int, ...] = ()
+    group: str = ""
+    drivers: tuple[str, ...] = ()
+    controller: bool = False
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPartition:
+    """An adaptive partition of the host: budget in percent, critical budget in nanoseconds."""
+
+    name: str
+    budget: int
+    critical: Nanoseconds = NO_TIME
+    parent: str = "System"
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostService:
+    """A program the host starts, in order; `provides` are paths it makes, `drives` board devices it uses."""
+
+    name: str
+    command: str = ""
+    provides: tuple[str, ...] = ()
+    drives: tuple[str, ...] = ()
+    priority: int | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How the host starts one VM: the qvm thread's priority, CPUs, cluster and partition; None: not given."""
+
+    system: str
+    priority: Sched | None = None
+    cpus: frozenset[int] | None = None
+    cluster: str | None = None
+    partition: str | None = None
+    position: int | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts:
+    """What is known of the host. None, or a missing entry, means not known: rules then stay silent."""
+
+    architecture: str | None = None
+    cpus: int | None = None
+    core_kinds: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    banks: tuple[HostRegion, ...] | None = None
+    regions: Mapping[str, HostRegion] | None = None
+    reserved: tuple[HostRegion, ...] = ()
+    devices: Mapping[str, HostDevice] | None = None
+    clusters: Mapping[str, frozenset[int]] | None = None
+    partitions: Mapping[str, HostPartition] | None = None
+    services: tuple[HostService, ...] | None = None
+    launches: Mapping[str, Launch] | None = None
+    image_files: frozenset[str] | None = None
+    smmu: bool | None = None
+    smmuman: bool | None = None
+    gic: int | None = None
+    address_bits: int | None = None
+    tick: Nanoseconds = TICK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """VMs that run together on one host, what is known of that host, and the release (`qnx-7.1`)."""
+
+    vms: tuple[VmConfig, ...]
+    target: str | None = None
+    host: HostFacts = field(default_factory=HostFacts)
+
+    def amount(self, value: Amount | None) -> int | None:
+        """The number behind `value` where the host's regions make it known, else None."""
+        match value:
+            case int():
+                return value
+            case AsinfoStart(name):
+                region = (self.host.regions or {}).get(name)
+                return region.window.start if region and region.window else None
+            case AsinfoLength(name):
+                region = (self.host.regions or {}).get(name)
+                return (region.window.size if region.window else region.size) if region else None
+            case _:
+                return None
+
+    def window(self, start: Amount | None, length: Amount | None) -> AddressRange | None:
+        """The range from `start` of `length` bytes where both are known and it fits 64 bits, else None."""
+        at, size = self.amount(start), self.amount(length)
+        if at is None or size is None or size < 0 or at + size > 1 << 64:
+            return None
+        return AddressRange.sized(at, size)

@@ -1,0 +1,1 @@
+"""Plans to artifacts, and back."""

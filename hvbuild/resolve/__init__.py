@@ -1,0 +1,1 @@
+"""A declared stack to a plan."""

@@ -1,0 +1,1 @@
+"""Semantic checks, each with a code."""
