@@ -1,0 +1,130 @@
+"""What hardware is: the facts of one board, each with where it is known from."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hvbuild.ranges import AddressRange
+from hvbuild.source import NOWHERE, Origin
+
+
+class Architecture(StrEnum):
+    """The instruction set of host and guests."""
+
+    AARCH64 = "aarch64"
+    X86_64 = "x86_64"
+
+
+class RegionsBy(StrEnum):
+    """What makes the named host-memory regions of this board."""
+
+    DEVICETREE = "devicetree"
+    """The host devicetree: reserved-memory nodes and an ordered name list (Qualcomm hosts)."""
+    STARTUP_NAMED = "startup-L"
+    """The startup option `-L addr,size,name` (Renesas R-Car Gen3 startup)."""
+    STARTUP_RESERVE = "startup-r"
+    """The startup option `-r addr,size`: kept out of system RAM, not named in asinfo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """One pCPU: its kind, highest frequency in Hz and capacity (1024: the fastest kind of the board)."""
+
+    number: int
+    kind: str
+    frequency: int
+    capacity: int = 1024
+    source: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    """A range of RAM, or a range of it that firmware keeps (`firmware` true)."""
+
+    name: str
+    window: AddressRange
+    firmware: bool = False
+    source: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device of the board. `controller` marks what a guest must never be handed (GIC, SMMU, ECAM).
+
+    `dma` None means not known. `group` joins devices that share one bus or stream id and go to one owner.
+    """
+
+    name: str
+    windows: tuple[AddressRange, ...] = ()
+    interrupts: tuple[int, ...] = ()
+    dma: bool | None = None
+    stream_ids: tuple[int, ...] = ()
+    group: str = ""
+    pci: str = ""
+    drivers: tuple[str, ...] = ()
+    controller: bool = False
+    source: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """A measured or assumed cost: nanoseconds or core cycles as lowest, typical and highest value."""
+
+    name: str
+    low: int
+    typical: int
+    high: int
+    unit: str
+    source: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostTree:
+    """The shape of the board's host devicetree: cells, and the node that lists regions by name."""
+
+    style: str
+    address_cells: int = 2
+    size_cells: int = 2
+    consumer: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardStartup:
+    """What starts the host here: program, fixed arguments, image address, kernel, hypervisor mode."""
+
+    program: str
+    arguments: tuple[str, ...] = ()
+    virtual: str = ""
+    image: int | None = None
+    kernel: str = "procnto-smp-instr"
+    hypervisor_mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """The facts of one board. `smmu` None: not known."""
+
+    name: str
+    title: str
+    architecture: Architecture
+    cores: tuple[Core, ...]
+    memory: tuple[Bank, ...]
+    devices: tuple[Device, ...] = ()
+    smmu: bool | None = None
+    gic: int | None = None
+    counter_hz: int | None = None
+    address_bits: int | None = None
+    regions_by: RegionsBy | None = None
+    tree: HostTree | None = None
+    startup: BoardStartup | None = None
+    cost_class: str = "el2-host"
+    costs: tuple[Cost, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    def device(self, name: str) -> Device | None:
+        """The device called `name`, or None."""
+        return next((device for device in self.devices if device.name == name), None)

@@ -1,0 +1,188 @@
+"""What a user declares of one guest.
+
+What qvm can be told as it stands is held in the types of `model.vm` already; what hvbuild still has to
+decide (`AUTO`), or derives from a fact said elsewhere, has types of its own here.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hvbuild.model.vm import (
+    Amount,
+    Interrupt,
+    Load,
+    Location,
+    Logger,
+    MemoryKind,
+    Option,
+    Pass,
+    Reserve,
+    Sched,
+    Setting,
+    Unsupported,
+    Vcpu,
+    Verbatim,
+)
+from hvbuild.source import NOWHERE, Origin
+from hvbuild.units import Nanoseconds
+
+
+class Auto(Enum):
+    """A value that hvbuild decides and records a reason for."""
+
+    AUTO = "auto"
+
+
+AUTO = Auto.AUTO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ram:
+    """Guest RAM or ROM: a window that qvm allocates, or a named host region handed over in place.
+
+    With `region` the guest sees the region at its own host address (unity) and `flags` are the letters of
+    the `pass` line; base and size then belong to the region. `base` None: right after the block before.
+    """
+
+    name: str
+    kind: MemoryKind = MemoryKind.RAM
+    base: Amount | Auto | None = None
+    size: Amount | None = None
+    region: str = ""
+    flags: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    region_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vdev:
+    """A declared virtual device. `anonymous`: qvm gets no `name`; `location` None: qvm's default."""
+
+    name: str
+    type: str
+    anonymous: bool = False
+    qvm_name: str = ""
+    spelling: str = ""
+    location: Location | Auto | None = None
+    interrupts: tuple[Interrupt, ...] | Auto = ()
+    options: tuple[Option, ...] = ()
+    derived: frozenset[str] = frozenset()
+    settings: tuple[Setting, ...] = ()
+    loggers: tuple[Logger, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    type_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    location_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    interrupt_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def shown_name(self) -> str:
+        """The `name` that qvm is given; empty for an anonymous device."""
+        return "" if self.anonymous else self.qvm_name or self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassDevice:
+    """A pass-through declaration: a device of the board, a named region, or windows said in full (`exact`).
+
+    `lines` are the guest interrupt lines, one for each interrupt of the device; empty: the host's numbers.
+    """
+
+    name: str
+    device: str = ""
+    region: str = ""
+    at: int | None = None
+    flags: str = ""
+    lines: tuple[int, ...] = ()
+    attribute: str = ""
+    exact: Pass | None = None
+    waiver: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    target_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A file loaded into the guest: `source` on the build machine goes into the host image at `load.path`.
+
+    `external` images are provided on the target by somebody else. `size` is in bytes, None when unknown.
+    """
+
+    load: Load
+    source: str = ""
+    external: bool = False
+    size: int | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What a thread asks of its CPU: `work` of running time each `period`, to be done within `bound`.
+
+    `pattern` is periodic, sporadic, bursty or busy (always ready; then `period` and `work` are None).
+    `assumed` holds the reason when the load was assumed, not specified.
+    """
+
+    pattern: str
+    period: Nanoseconds | None = None
+    work: Nanoseconds | None = None
+    bound: Nanoseconds | None = None
+    burst: int = 1
+    accesses: int = 0
+    assumed: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestLaunch:
+    """How the host starts this guest's qvm. None: nothing said, `on` is not used for it."""
+
+    sched: Sched | None = None
+    cpus: frozenset[int] | None = None
+    cluster: str | None = None
+    partition: str | None = None
+    restart: str = "never"
+    memory_limit: int | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What the guest's own software requires of its VM."""
+
+    memory: int | None = None
+    vdevs: tuple[str, ...] = ()
+    ifs_address: int | None = None
+    knows_virtual: bool = True
+    buildfile: str = ""
+    devicetree: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """One guest: its VM as declared, its images, its load and its place in the safety case."""
+
+    name: str
+    system: str
+    ram: tuple[Ram, ...] = ()
+    vcpus: tuple[Vcpu, ...] = ()
+    demands: tuple[Demand | None, ...] = ()
+    vdevs: tuple[Vdev, ...] = ()
+    passes: tuple[PassDevice, ...] = ()
+    reserves: tuple[Reserve, ...] = ()
+    images: tuple[Image, ...] = ()
+    cmdline: str | None = None
+    settings: tuple[Setting, ...] = ()
+    loggers: tuple[Logger, ...] = ()
+    unsupported: tuple[Unsupported, ...] = ()
+    dump: str | None = None
+    safety: str | None = None
+    flags: frozenset[str] = frozenset()
+    verbatim: tuple[Verbatim, ...] = ()
+    launch: GuestLaunch = field(default_factory=GuestLaunch)
+    needs: Needs = field(default_factory=Needs)
+    asil: str = ""
+    requirements: tuple[str, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    system_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    cmdline_origin: Origin = field(default=NOWHERE, compare=False, repr=False)

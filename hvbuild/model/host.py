@@ -1,0 +1,109 @@
+"""What a user declares of the host domain."""
+
+from dataclasses import dataclass, field
+
+from hvbuild.model.guest import Demand
+from hvbuild.model.vm import Sched
+from hvbuild.ranges import AddressRange
+from hvbuild.source import NOWHERE, Origin
+from hvbuild.units import Nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """An adaptive partition: budget in percent of its parent's window, critical budget in nanoseconds."""
+
+    name: str
+    budget: int
+    critical: Nanoseconds
+    parent: str = "System"
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A named set of pCPUs that the host startup defines (QNX 8.0)."""
+
+    name: str
+    cpus: frozenset[int]
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A program that the host starts, in order, before the guests.
+
+    `wait_for` are paths waited for after it was started; `provides` all paths it makes; `drives` the board
+    devices it uses; `backs` the vdevs it serves, as `guest.vdev`.
+    """
+
+    name: str
+    command: str
+    foreground: bool = False
+    provides: tuple[str, ...] = ()
+    wait_for: tuple[str, ...] = ()
+    wait: Nanoseconds | None = None
+    drives: tuple[str, ...] = ()
+    backs: tuple[str, ...] = ()
+    sched: Sched | None = None
+    cpus: frozenset[int] | None = None
+    cluster: str | None = None
+    partition: str | None = None
+    demand: Demand | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFile:
+    """An entry of the host image besides the derived ones."""
+
+    path: str
+    source: str = ""
+    content: str | None = None
+    link: str = ""
+    mode: str = ""
+    user: int | None = None
+    group: int | None = None
+    raw: bool = False
+    optional: bool = False
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostImage:
+    """How the host image is made, where that differs from what the board says."""
+
+    startup: str = ""
+    startup_arguments: tuple[str, ...] = ()
+    kernel: str = ""
+    kernel_arguments: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    path: str = "/proc/boot:/bin:/usr/bin:/sbin:/usr/sbin"
+    library_path: str = "/proc/boot:/lib:/usr/lib:/lib/dll"
+    max_size: int | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Smmuman:
+    """The host's SMMU manager: its driver type and the devices it is told about."""
+
+    driver: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The host as declared; `foreign` hosts belong to somebody else: read and checked, never written."""
+
+    foreign: bool = False
+    files_path: str = "/guests"
+    clusters: tuple[Cluster, ...] = ()
+    partitions: tuple[Partition, ...] = ()
+    services: tuple[Service, ...] = ()
+    files: tuple[HostFile, ...] = ()
+    external: tuple[str, ...] = ()
+    image: HostImage = field(default_factory=HostImage)
+    smmuman: Smmuman | None = None
+    reserve: tuple[tuple[AddressRange, str, Origin], ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)

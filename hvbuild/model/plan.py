@@ -1,0 +1,110 @@
+"""What was decided: the resolved system, with a reason for each value that the user left open."""
+
+from dataclasses import dataclass, field
+
+from hvbuild.model.guest import Guest
+from hvbuild.model.host import Service
+from hvbuild.model.stack import Stack
+from hvbuild.model.system import System
+from hvbuild.model.vm import Sched, VmConfig
+from hvbuild.ranges import AddressRange
+from hvbuild.source import NOWHERE, Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One derived value: its route, its spelling, and why it is so."""
+
+    route: str
+    value: str
+    reason: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedRegion:
+    """A memory region with its place in host memory; `window` None when somebody else places it."""
+
+    name: str
+    window: AddressRange | None
+    owner: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEntry:
+    """A file of the host image: target path and what fills it, and why it is there."""
+
+    path: str
+    source: str = ""
+    content: str | None = None
+    link: str = ""
+    mode: str = ""
+    user: int | None = None
+    group: int | None = None
+    raw: bool = False
+    optional: bool = False
+    reason: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """The line that starts one guest's qvm."""
+
+    guest: str
+    config_path: str
+    sched: Sched | None = None
+    cpus: tuple[int, ...] = ()
+    cluster: str | None = None
+    partition: str | None = None
+    memory_limit: int | None = None
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A vdevpeer interface of the host bound to a guest's virtio-net vdev."""
+
+    interface: str
+    vdev_path: str
+    bind: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPlan:
+    """What the host image must hold and do, in order."""
+
+    virtual: str
+    image_base: int | None
+    startup: tuple[str, ...]
+    kernel: tuple[str, ...]
+    modules: tuple[str, ...]
+    partitions: tuple[tuple[str, int, int], ...]
+    services: tuple[Service, ...]
+    peers: tuple[Peer, ...]
+    launches: tuple[Launch, ...]
+    entries: tuple[ImageEntry, ...]
+    path: str
+    library_path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestPlan:
+    """One guest resolved: the VM that its qvmconf must say, word for word in meaning."""
+
+    guest: Guest
+    vm: VmConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything the renderers and the model need, and nothing left to decide."""
+
+    stack: Stack
+    system: System
+    guests: tuple[GuestPlan, ...]
+    regions: tuple[PlacedRegion, ...]
+    host: HostPlan | None
+    decisions: tuple[Decision, ...]
