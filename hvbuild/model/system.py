@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from hvbuild.model.evidence import GuestFacts
 from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Sched, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
@@ -16,13 +17,21 @@ TICK = Nanoseconds(1_000_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostRegion:
-    """A named range of host-physical memory (an asinfo entry); `window` None when its place is not known."""
+    """A named range of host-physical memory (an asinfo entry); `window` None when its place is not known.
+
+    `owner` is the guest that gets it (empty: the host), `external` that somebody else makes it, `cleared`
+    that somebody zeroes it before it is handed over (None: not known), `before` who used it until then.
+    """
 
     name: str
     window: AddressRange | None = None
     size: int | None = None
     shared: bool = False
     purpose: str = ""
+    owner: str = ""
+    external: bool = False
+    cleared: bool | None = None
+    before: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -38,6 +47,7 @@ class HostDevice:
     group: str = ""
     drivers: tuple[str, ...] = ()
     controller: bool = False
+    pci: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -54,19 +64,27 @@ class HostPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostService:
-    """A program the host starts, in order; `provides` are paths it makes, `drives` board devices it uses."""
+    """A program the host starts, in order; `provides` are paths it makes, `drives` board devices it uses.
+
+    `backs` names the vdevs it serves, as `guest.vdev`; `cpus` None: it may run on any pCPU.
+    """
 
     name: str
     command: str = ""
     provides: tuple[str, ...] = ()
     drives: tuple[str, ...] = ()
     priority: int | None = None
+    backs: tuple[str, ...] = ()
+    cpus: frozenset[int] | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How the host starts one VM: the qvm thread's priority, CPUs, cluster and partition; None: not given."""
+    """How the host starts one VM: the qvm thread's priority, CPUs, cluster and partition; None: not given.
+
+    `position` counts the services that are started before it.
+    """
 
     system: str
     priority: Sched | None = None
@@ -79,7 +97,13 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts:
-    """What is known of the host. None, or a missing entry, means not known: rules then stay silent."""
+    """What is known of the host. None, or a missing entry, means not known: rules then stay silent.
+
+    `region_order` is the order of the host tree's region list; `size_cells` how many cells a size has there.
+    `needs` and `vm_overhead` are bytes that the host keeps for itself and spends on each VM besides its RAM.
+    `exclusive` says which guest alone may use a pCPU, `housekeeping` which pCPUs the host's own work needs.
+    `outside` are paths that somebody else provides.
+    """
 
     architecture: str | None = None
     cpus: int | None = None
@@ -98,15 +122,30 @@ class HostFacts:
     gic: int | None = None
     address_bits: int | None = None
     tick: Nanoseconds = TICK
+    region_order: tuple[str, ...] | None = None
+    size_cells: int | None = None
+    needs: int | None = None
+    vm_overhead: int | None = None
+    exclusive: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    housekeeping: frozenset[int] = frozenset()
+    startup_arguments: tuple[str, ...] | None = None
+    modules: tuple[str, ...] | None = None
+    outside: tuple[str, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """VMs that run together on one host, what is known of that host, and the release (`qnx-7.1`)."""
+    """VMs that run together on one host, what is known of that host, and the release (`qnx-7.1`).
+
+    `complete` says that no other VM runs there; `guests` holds what is known of a guest, by its VM's label.
+    """
 
     vms: tuple[VmConfig, ...]
     target: str | None = None
     host: HostFacts = field(default_factory=HostFacts)
+    complete: bool = False
+    guests: Mapping[str, GuestFacts] = field(default_factory=lambda: MappingProxyType({}))
 
     def amount(self, value: Amount | None) -> int | None:
         """The number behind `value` where the host's regions make it known, else None."""

@@ -185,7 +185,10 @@ class PassPci:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """One `pass` context: what it hands over, in written order."""
+    """One `pass` context: what it hands over, in written order.
+
+    `waiver` is the reason why DMA that nothing contains is accepted here.
+    """
 
     windows: tuple[PassWindow, ...] = ()
     pci: tuple[PassPci, ...] = ()
@@ -193,6 +196,7 @@ class Pass:
     blob: str = ""
     name: str = field(default="", compare=False)
     device: str = field(default="", compare=False)
+    waiver: str = field(default="", compare=False)
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
