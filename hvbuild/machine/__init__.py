@@ -1,1 +1,1 @@
-"""The execution model."""
+"""The execution model: the QNX scheduler, and what runs on it."""

@@ -1,0 +1,1 @@
+"""The scheduler engine: one source, run as plain Python or compiled by numba."""

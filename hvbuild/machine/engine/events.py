@@ -1,0 +1,197 @@
+"""What happens from outside or at the end of a burst: wake-ups, calls, tokens, spin locks."""
+
+from hvbuild.machine.engine.layout import (
+    BLOCKED,
+    BURST,
+    BURST_END,
+    BURST_FIRST,
+    BURST_SIZE,
+    CLOCK,
+    CPU_END,
+    CPU_FIRST,
+    CPU_SIZE,
+    CRITICAL,
+    DEAD,
+    EVENT_AT,
+    EVENT_SIZE,
+    EXIT_BURST,
+    IO_WAKE,
+    IRQ_CPU,
+    K_BLOCKING,
+    K_EXIT,
+    K_LOCK,
+    K_NEXT,
+    K_PERIOD,
+    K_POST,
+    K_SLEEP,
+    K_UNLOCK,
+    K_WAIT,
+    K_WAKE,
+    K_YIELD,
+    KIND,
+    LOCK_HOLDER,
+    LOOP,
+    MODE,
+    NEW_POLICY,
+    NEW_VALUE,
+    NOW,
+    OP,
+    OP_PRIO,
+    OP_RUNMASK,
+    OP_SCHED,
+    OP_START,
+    RELEASE,
+    REMAINING,
+    REPLY,
+    RUN,
+    SEQUENCE,
+    SLEEP_HEAP,
+    SPIN,
+    SPIN_ORDER,
+    STATE,
+    TICK,
+    TOKENS,
+    VALUE,
+    WAITING,
+    WAKE_HEAP,
+    WHERE,
+    WHO,
+    WORK,
+    Memory,
+)
+from hvbuild.machine.engine.leaving import settle
+from hvbuild.machine.engine.priority import set_policy, set_priority, yield_cpu
+from hvbuild.machine.engine.queues import heap_pop, heap_push
+from hvbuild.machine.engine.ready import ready
+from hvbuild.machine.engine.resched import block, set_runmask
+from hvbuild.machine.engine.switching import account, close_segment, start_work
+
+
+def wake_up(m: Memory) -> None:
+    """An interrupt wakes the thread whose exact wake-up is due."""
+    t = heap_pop(m, m[WAKE_HEAP])
+    if m[t + IO_WAKE]:
+        m[t + CRITICAL] = 1
+    ready(m, t, m[IRQ_CPU])
+    settle(m, m[IRQ_CPU])
+
+
+def give_token(m: Memory, t: int, c: int) -> None:
+    """Ready `t` if it waits, else leave it a token."""
+    if m[t + STATE] == WAITING or m[t + STATE] == REPLY:
+        ready(m, t, c)
+    else:
+        m[t + TOKENS] += 1
+
+
+def release_lock(m: Memory, lock: int) -> None:
+    """Give the spin lock to the spinner, among those that run now, that has waited longest."""
+    m[lock + LOCK_HOLDER] = 0
+    found = 0
+    order = 0
+    for c in range(m[CPU_FIRST], m[CPU_END], CPU_SIZE):
+        t = m[c + RUN]
+        if m[t + SPIN] == lock and (found == 0 or m[t + SPIN_ORDER] < order):
+            found = c
+            order = m[t + SPIN_ORDER]
+    if found:
+        account(m, found)
+        close_segment(m, found)
+        start_work(m, found, m[found + RUN])
+
+
+def next_burst(m: Memory, t: int) -> int:
+    """Move `t` to its next burst, or to the exit when its list has ended."""
+    burst = m[t + BURST] + BURST_SIZE
+    if burst == m[t + BURST_END]:
+        burst = m[t + BURST_FIRST] if m[t + LOOP] else m[EXIT_BURST]
+    m[t + BURST] = burst
+    m[t + REMAINING] = m[burst + WORK]
+    return burst
+
+
+def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
+    """Block the thread running on `c` for what its burst ends with, unless that has come already."""
+    if kind == K_WAKE:
+        heap_push(m, m[WAKE_HEAP], t, m[NOW] + value)
+        block(m, c, BLOCKED)
+    elif kind == K_SLEEP:
+        heap_push(m, m[SLEEP_HEAP], t, m[CLOCK] + value + m[TICK])
+        block(m, c, BLOCKED)
+    elif kind == K_PERIOD:
+        m[t + RELEASE] += value
+        if m[t + RELEASE] > m[NOW]:
+            heap_push(m, m[WAKE_HEAP], t, m[t + RELEASE])
+            block(m, c, BLOCKED)
+        else:
+            start_work(m, c, t)
+    elif m[t + TOKENS]:
+        m[t + TOKENS] -= 1
+        start_work(m, c, t)
+    else:
+        block(m, c, WAITING if kind == K_WAIT else REPLY)
+
+
+def perform(m: Memory, c: int, t: int, kind: int, value: int) -> None:
+    """What a burst ends with when its thread goes on: a call that may switch, or a spin lock."""
+    if kind == K_EXIT:
+        block(m, c, DEAD)
+    elif kind == K_YIELD:
+        yield_cpu(m, c)
+    elif kind == K_POST:
+        give_token(m, value, c)
+    elif kind == K_UNLOCK:
+        release_lock(m, value)
+    elif kind == K_LOCK:
+        close_segment(m, c)
+        m[t + SPIN] = value
+        m[t + SPIN_ORDER] = m[SEQUENCE]
+        m[SEQUENCE] += 1
+        start_work(m, c, t)
+
+
+def end_burst(m: Memory, c: int) -> None:
+    """The thread running on `c` has done its burst: do what the burst ends with."""
+    t = m[c + RUN]
+    account(m, c)
+    burst = m[t + BURST]
+    kind = m[burst + KIND]
+    value = m[burst + VALUE]
+    following = next_burst(m, t)
+    if m[burst + MODE] != m[following + MODE]:
+        m[t + BURST] = burst  # the segment that ends here keeps its mode
+        close_segment(m, c)
+        m[t + BURST] = following
+    if kind == K_NEXT:
+        start_work(m, c, t)
+        return
+    if m[following + KIND] == K_EXIT and (kind <= K_BLOCKING or kind == K_YIELD):
+        block(m, c, DEAD)  # nothing left to block or yield for
+    elif kind <= K_BLOCKING:
+        block_for(m, c, t, kind, value)
+    else:
+        start_work(m, c, t)  # before the call: it may itself switch
+        perform(m, c, t, kind, value)
+    settle(m, c)
+
+
+def call(m: Memory) -> None:
+    """The next row of the event table: a start, a kernel call or an interrupt from outside."""
+    row = m[EVENT_AT]
+    m[EVENT_AT] = row + EVENT_SIZE
+    op = m[row + OP]
+    t = m[row + WHO]
+    c = m[row + WHERE]
+    if op == OP_START:
+        ready(m, t, c)
+    elif op == OP_PRIO:
+        set_priority(m, t, m[row + NEW_VALUE], c)
+    elif op == OP_SCHED:
+        set_policy(m, t, m[row + NEW_POLICY], m[row + NEW_VALUE], c)
+    elif op == OP_RUNMASK:
+        set_runmask(m, t, m[row + NEW_VALUE], c)
+    else:
+        if m[t + IO_WAKE]:
+            m[t + CRITICAL] = 1
+        give_token(m, t, c)
+    settle(m, c)

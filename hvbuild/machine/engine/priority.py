@@ -1,0 +1,110 @@
+"""Priorities, policies and run masks change; replenishments fall due."""
+
+from hvbuild.machine.engine.layout import (
+    ACTIVATION,
+    APS,
+    BLOCKS,
+    BUDGET,
+    CAPACITY,
+    CLOCK,
+    CONSUMED,
+    DROPPED,
+    HIGH,
+    ON,
+    PENDING,
+    POLICY,
+    POST_NEXT,
+    POST_TIME,
+    PRIO,
+    READY,
+    REPL_HEAD,
+    ROUND_ROBIN,
+    RR,
+    RUN,
+    SPORADIC,
+    STATE,
+    Memory,
+)
+from hvbuild.machine.engine.lowering import lower_running, peer, step_aside
+from hvbuild.machine.engine.queues import dequeue, enqueue_head, remove_post
+from hvbuild.machine.engine.ready import place, send_ipi
+from hvbuild.machine.engine.sporadic import post
+from hvbuild.machine.engine.switching import write_change
+
+
+def adjust_priority(m: Memory, t: int, level: int, c: int) -> None:
+    """Give `t` the priority `level` by a kernel call executed on `c`."""
+    old = m[t + PRIO]
+    if level == old:
+        if m[c + RUN] == t:
+            yield_cpu(m, c)
+        return
+    state = m[t + STATE]
+    if state == READY:
+        dequeue(m, t)
+        m[t + PRIO] = level
+        write_change(m, t)
+        place(m, t, c, 0)
+    elif m[t + ON] == c:
+        if level < old or m[APS]:
+            lower_running(m, c, level)
+        else:
+            m[t + PRIO] = level
+            write_change(m, t)
+    else:
+        m[t + PRIO] = level
+        write_change(m, t)
+        if m[t + ON]:
+            send_ipi(m, m[t + ON])
+
+
+def yield_cpu(m: Memory, c: int) -> None:
+    """The thread running on `c` yields; a sporadic one with a peer posts as if it had blocked."""
+    t = m[c + RUN]
+    if m[t + POLICY] == SPORADIC:
+        if peer(m, c) == 0:
+            return
+        post(m, t, 0)
+        if m[c + RUN] != t:
+            return
+    step_aside(m, c)
+
+
+def set_priority(m: Memory, t: int, level: int, c: int) -> None:
+    """`pthread_setschedprio`: a lowered READY thread comes to the head of its new list."""
+    old = m[t + PRIO]
+    if level == old:
+        return
+    m[t + HIGH] = level
+    adjust_priority(m, t, level, c)
+    if level < old and m[t + STATE] == READY:
+        dequeue(m, t)
+        enqueue_head(m, t)
+
+
+def set_policy(m: Memory, t: int, policy: int, level: int, c: int) -> None:
+    """`SchedSet` with a policy and a priority."""
+    if m[t + POLICY] == ROUND_ROBIN:
+        m[t + RR] = 0
+    if m[t + POLICY] == SPORADIC:
+        remove_post(m, t)
+    m[t + POLICY] = policy
+    adjust_priority(m, t, level, c)
+
+
+def replenish(m: Memory, c: int) -> int:
+    """Refill every server whose time has come; 1 when one was lifted from its low priority."""
+    lifted = 0
+    while m[REPL_HEAD] and m[m[REPL_HEAD] + POST_TIME] <= m[CLOCK]:
+        t = m[REPL_HEAD]
+        m[REPL_HEAD] = m[t + POST_NEXT]
+        m[t + PENDING] = 0
+        m[t + BUDGET] = m[t + CAPACITY]
+        m[t + BLOCKS] = 0
+        if m[t + DROPPED]:
+            lifted = 1
+            m[t + DROPPED] = 0
+            m[t + ACTIVATION] = m[CLOCK]
+            m[t + CONSUMED] = 0
+            adjust_priority(m, t, m[t + HIGH], c)
+    return lifted

@@ -1,0 +1,240 @@
+"""Threads coming onto CPUs and leaving them: what was worked, what was written down, what it cost."""
+
+from hvbuild.machine.engine.layout import (
+    APS,
+    BILL_CRITICAL,
+    BILLED,
+    BUCKET_AT,
+    BURST,
+    CHANGE_AT,
+    CLOCK,
+    COST_MIGRATION,
+    COST_SWITCH,
+    COSTED,
+    CPB,
+    CPU_NS,
+    DEBT,
+    END,
+    FIRST_WAIT,
+    FIRST_WAIT_AT,
+    FLAG,
+    HOST_NS,
+    ID,
+    IDLE,
+    INF,
+    LAST_CPU,
+    LEFT,
+    LOCK_HOLDER,
+    MIGRATIONS,
+    MODE,
+    NOW,
+    NUMBER,
+    ON,
+    OVERHEAD,
+    P_CRIT_RING,
+    P_CRIT_USED,
+    P_LAST_RUN,
+    P_RING,
+    P_RUNNING,
+    P_TOTAL,
+    P_USED,
+    PART,
+    PRIO,
+    RATE,
+    READY,
+    READY_AT,
+    REMAINING,
+    ROTATIONS,
+    RUN,
+    RUNNING,
+    SEG_AT,
+    SEG_SIZE,
+    SINCE,
+    SPEED,
+    SPIN,
+    SPIN_NS,
+    STALE_FLAG,
+    STATE,
+    SWITCH,
+    SWITCHES,
+    TRACING,
+    WOKEN,
+    WORK_FROM,
+    WORST_WAIT,
+    WORST_WAIT_AT,
+    Memory,
+)
+
+
+def write_segment(m: Memory, c: int, t: int, start: int, mode: int) -> None:
+    """Write down that `t` held CPU `c` from `start` to now."""
+    at = m[SEG_AT]
+    m[at] = m[c + NUMBER]
+    m[at + 1] = m[t + ID]
+    m[at + 2] = start
+    m[at + 3] = m[NOW]
+    m[at + 4] = mode
+    m[SEG_AT] = at + SEG_SIZE
+
+
+def write_change(m: Memory, t: int) -> None:
+    """Write down the new priority of `t`."""
+    at = m[CHANGE_AT]
+    m[at] = m[NOW]
+    m[at + 1] = m[t + ID]
+    m[at + 2] = m[t + PRIO]
+    m[CHANGE_AT] = at + 3
+
+
+def cycles(m: Memory, time: int) -> int:
+    """The cycle counter at `time`, split so that no product passes 63 bits."""
+    rate = m[RATE]
+    return time // 1000000000 * rate + time % 1000000000 * rate // 1000000000
+
+
+def bill(m: Memory, c: int) -> None:
+    """Charge the partition of the thread running on `c` for the cycles since the last charge."""
+    stamp = cycles(m, m[NOW])
+    spent = stamp - m[c + BILLED]
+    m[c + BILLED] = stamp
+    bucket = m[CPB]
+    left = cycles(m, m[CLOCK]) + bucket - stamp
+    m[LEFT] = left if left > 0 else 0
+    t = m[c + RUN]
+    if m[t + PRIO] == 0:
+        return
+    spent = min(spent, 2 * bucket)
+    part = m[t + PART]
+    at = m[BUCKET_AT]
+    m[part + P_USED] += spent
+    m[part + P_TOTAL] += spent
+    m[m[part + P_RING] + at] += spent
+    m[m[part + P_LAST_RUN] + m[c + NUMBER]] = m[ROTATIONS]
+    if m[t + BILL_CRITICAL]:
+        m[part + P_CRIT_USED] += spent
+        m[m[part + P_CRIT_RING] + at] += spent
+
+
+def account(m: Memory, c: int) -> None:
+    """Charge the thread running on `c` with its work up to now."""
+    now = m[NOW]
+    spent = now - m[c + WORK_FROM]
+    if spent <= 0:
+        return
+    m[c + WORK_FROM] = now
+    t = m[c + RUN]
+    m[t + CPU_NS] += spent
+    if m[t + SPIN]:
+        m[t + SPIN_NS] += spent
+        return
+    left = m[t + REMAINING] - spent * m[c + SPEED]
+    m[t + REMAINING] = left if left > 0 else 0
+    if m[m[t + BURST] + MODE]:
+        m[t + HOST_NS] += spent
+
+
+def mode_of(m: Memory, t: int) -> int:
+    """What the thread is doing: guest work, host work of a guest exit, or spinning."""
+    return 2 if m[t + SPIN] else m[m[t + BURST] + MODE]
+
+
+def close_segment(m: Memory, c: int) -> None:
+    """End the open segment of `c` now, overhead first, then the thread's own time."""
+    t = m[c + RUN]
+    since = m[c + SINCE]
+    m[c + SINCE] = m[NOW]
+    if m[TRACING] and m[NOW] > since:
+        write_segment(m, c, t, since, mode_of(m, t))
+
+
+def pay_overhead(m: Memory, c: int) -> None:
+    """Book the overhead between the segment's start and the begin of work, or up to now."""
+    now = m[NOW]
+    since = m[c + SINCE]
+    until = m[c + WORK_FROM]
+    if until <= since:
+        return
+    stop = until if until < now else now
+    if stop > since:
+        m[c + OVERHEAD] += stop - since
+        if m[TRACING]:
+            m[NOW] = stop
+            write_segment(m, c, m[c + RUN], since, SWITCH)
+            m[NOW] = now
+        m[c + SINCE] = stop
+
+
+def leave(m: Memory, c: int) -> None:
+    """Take the running thread off CPU `c`: it is READY (in no list yet); the CPU has none."""
+    t = m[c + RUN]
+    now = m[NOW]
+    if m[APS]:
+        bill(m, c)
+        if m[t + PRIO]:
+            m[m[t + PART] + P_RUNNING] -= 1
+    m[t + STATE] = READY
+    m[t + ON] = 0
+    m[t + READY_AT] = now
+    m[t + WOKEN] = 0
+    if not m[STALE_FLAG]:
+        m[t + FLAG] = 0
+    if t == m[c + IDLE]:
+        return
+    if m[COSTED]:
+        pay_overhead(m, c)
+    account(m, c)
+    since = m[c + SINCE]
+    if now > since and m[TRACING]:
+        write_segment(m, c, t, since, mode_of(m, t))
+    m[c + SINCE] = now
+
+
+def enter(m: Memory, c: int, t: int) -> None:
+    """Let `t`, which is in no list, run on CPU `c` from now on."""
+    now = m[NOW]
+    last = m[t + LAST_CPU]
+    m[c + RUN] = t
+    m[c + SINCE] = now
+    m[c + WORK_FROM] = now
+    m[t + STATE] = RUNNING
+    m[t + ON] = c
+    m[t + LAST_CPU] = c
+    if m[APS] and m[t + PRIO]:
+        m[m[t + PART] + P_RUNNING] += 1
+    if t == m[c + IDLE]:
+        m[c + END] = INF
+        return
+    m[SWITCHES] += 1
+    if last != c:
+        m[MIGRATIONS] += 1
+    wait = now - m[t + READY_AT]
+    if wait > m[t + WORST_WAIT]:
+        m[t + WORST_WAIT] = wait
+        m[t + WORST_WAIT_AT] = m[t + READY_AT]
+    if m[t + WOKEN] and wait > m[t + FIRST_WAIT]:
+        m[t + FIRST_WAIT] = wait
+        m[t + FIRST_WAIT_AT] = m[t + READY_AT]
+    if m[COSTED]:
+        cost = m[c + DEBT] + m[COST_SWITCH]
+        m[c + DEBT] = 0
+        if last != c:
+            cost += m[COST_MIGRATION]
+        m[c + WORK_FROM] = now + cost
+    start_work(m, c, t)
+
+
+def start_work(m: Memory, c: int, t: int) -> None:
+    """Set when the burst of `t`, running on `c`, will end."""
+    lock = m[t + SPIN]
+    if lock:
+        if m[lock + LOCK_HOLDER]:
+            m[c + END] = INF
+            return
+        m[lock + LOCK_HOLDER] = t
+        m[t + SPIN] = 0
+        m[t + REMAINING] = 0
+    speed = m[c + SPEED]
+    left = m[t + REMAINING]
+    if speed != 1:
+        left = -(-left // speed)
+    m[c + END] = m[c + WORK_FROM] + left
