@@ -331,6 +331,8 @@ class _Grower:
         if owner and isinstance(owner[-1].node, Scalar):
             listed = ", ".join([owner[-1].node.text, *names])
             helps = [f"a list needs brackets: `{owner[-1].key}: [{listed}]`"]
+        if names[0].endswith(":"):
+            helps = [f"put a space after the colon: `{names[0]} `"]
         label = "read as a key" if len(names) == 1 else "read as keys"
         self._faults.append(KEY_WITHOUT_VALUE.at(first.span.to(last.span), message, label, helps=helps))
 

@@ -1,0 +1,159 @@
+"""Overlays form a monoid: composing is associative, the empty layer changes nothing; places too."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hvbuild.load.overlay import EMPTY, compose, layered, marked, settle
+from hvbuild.load.tree import Entry, Kind, Mapping, Node, Removed, Scalar, Sequence, plain
+from hvbuild.source import SourceFile, Span
+
+KEYS = ("a", "b", "c")
+_FILE = SourceFile("layer", "")
+_NUMBERS = itertools.count()
+
+
+def somewhere() -> Span:
+    """A place that no other node has, so that the law of places can fail."""
+    at = next(_NUMBERS)
+    return Span(_FILE, at, at)
+
+
+def scalar(value: int) -> Scalar:
+    return Scalar(str(value), Kind.INTEGER, value, somewhere())
+
+
+def mapping(content: dict[str, Node]) -> Mapping:
+    return Mapping({key: Entry(key, somewhere(), node) for key, node in content.items()}, somewhere())
+
+
+def sequence(items: list[Node]) -> Sequence:
+    return Sequence(tuple(items), somewhere())
+
+
+def item(name: str, content: dict[str, Node]) -> Mapping:
+    return mapping({"name": Scalar(name, Kind.TEXT, name, somewhere()), **content})
+
+
+def removal(name: str | None = None) -> Mapping:
+    word = {"remove": Scalar("true", Kind.BOOLEAN, True, somewhere())}
+    return item(name, dict(word)) if name is not None else mapping(dict(word))
+
+
+def null() -> Scalar:
+    return Scalar("null", Kind.NULL, None, somewhere())
+
+
+def named_list(chosen: dict[str, dict[str, Node] | None]) -> Sequence:
+    return sequence(
+        [removal(name) if content is None else item(name, content) for name, content in chosen.items()]
+    )
+
+
+def nodes() -> st.SearchStrategy[Node]:
+    def inside(children: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+        content = st.dictionaries(st.sampled_from(KEYS), children, max_size=3)
+        return st.one_of(
+            content.map(mapping),
+            st.lists(children, max_size=2).map(sequence),
+            st.dictionaries(st.sampled_from(("x", "y", "z")), st.none() | content, max_size=3).map(
+                named_list
+            ),
+        )
+
+    leaf = st.one_of(st.integers(0, 3).map(scalar), st.builds(removal), st.builds(null))
+    return st.recursive(leaf, inside, max_leaves=8)
+
+
+def layers() -> st.SearchStrategy[Mapping]:
+    return st.dictionaries(st.sampled_from(KEYS), nodes(), max_size=3).map(mapping)
+
+
+def overlay(layer: Mapping) -> Node:
+    return marked(layer, [])
+
+
+def told(node: Node) -> object:
+    """All that a node holds: content, order, marks and places."""
+    places = [place.start for place in node.origin.places]
+    match node:
+        case Mapping():
+            inner = [(entry.key, entry.key_span.start, told(entry.node)) for entry in node]
+            return "mapping", node.fresh, places, inner
+        case Sequence():
+            return "list", node.fresh, places, [told(child) for child in node]
+        case Removed():
+            return "removed", node.name, places
+        case Scalar():
+            return node.value, places
+
+
+@settings(max_examples=120, deadline=None)
+@given(layers(), layers(), layers())
+def test_composition_is_associative(one: Mapping, two: Mapping, three: Mapping) -> None:
+    a, b, c = overlay(one), overlay(two), overlay(three)
+
+    assert told(compose(compose(a, b), c)) == told(compose(a, compose(b, c)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers())
+def test_the_empty_layer_is_the_identity(layer: Mapping) -> None:
+    a = overlay(layer)
+
+    assert told(a) == told(compose(EMPTY, a))
+    assert told(a) == told(compose(a, EMPTY))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(layers(), max_size=4))
+def test_layering_is_composing_and_settling(stack: list[Mapping]) -> None:
+    whole, _ = layered(stack)
+    composed: Node = EMPTY
+    for layer in reversed(stack):
+        composed = compose(overlay(layer), composed)
+
+    assert told(settle(composed)) == told(whole)
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers(), layers())
+def test_a_settled_tree_holds_no_mark_and_settling_twice_is_settling_once(one: Mapping, two: Mapping) -> None:
+    whole, _ = layered([one, two])
+
+    assert "removed" not in str(told(whole))
+    assert "True" not in str(told(whole))
+    assert settle(whole) is whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers(), layers())
+def test_what_the_upper_layer_says_holds(one: Mapping, two: Mapping) -> None:
+    whole, _ = layered([one, two])
+    upper, _ = layered([two])
+
+    assert contains(plain(whole), plain(upper))
+
+
+def contains(whole: object, part: object) -> bool:
+    """True where `whole` says all that `part` says; lists of named things by name."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and contains(whole[key], part[key]) for key in part
+        )
+    if isinstance(part, list) and part and all(isinstance(each, dict) and "name" in each for each in part):
+        return isinstance(whole, list) and all(
+            any(each["name"] == other["name"] and contains(other, each) for other in whole) for each in part
+        )
+    return whole == part
+
+
+@pytest.mark.laws
+@settings(max_examples=5000, deadline=None)
+@given(layers(), layers(), layers())
+def test_composition_is_associative_at_length(one: Mapping, two: Mapping, three: Mapping) -> None:
+    a, b, c = overlay(one), overlay(two), overlay(three)
+
+    assert told(compose(compose(a, b), c)) == told(compose(a, compose(b, c)))
