@@ -1,0 +1,202 @@
+"""Laws of memory: the tables against a linear scan that looks at every declaration for every byte."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machine_systems import MIB, SHAPES, host, ram, system, systems, vm
+
+from hvbuild.machine.access import Access, AccessKind, Fault, FaultKind, Operation, exits, kind_of
+from hvbuild.machine.claims import ClaimKind
+from hvbuild.machine.guestmemory import GuestMemory
+from hvbuild.machine.hostmemory import HostPool, Placement
+from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
+from hvbuild.machine.stage2 import nested_reads
+from hvbuild.model.system import System
+from hvbuild.model.vm import MemoryKind, VmConfig
+from hvbuild.ranges import AddressRange
+
+PLACEMENTS = st.sampled_from((Placement(), Placement(piece=0x55000), Placement(piece=MIB)))
+FEW = settings(max_examples=60, deadline=None)
+TERMS = st.builds(MemoryTerms, placement=PLACEMENTS, blocks=st.booleans())
+
+
+def scanned(config: VmConfig, address: int, operation: Operation) -> AccessKind:
+    """The kind of a one-byte access, from the words of the VM alone."""
+    letter = operation.value[0].replace("e", "x")
+    for block in config.memory:
+        assert isinstance(block.base, int)
+        assert isinstance(block.size, int)
+        if block.base <= address < block.base + block.size:
+            refused = block.kind is MemoryKind.ROM and operation is Operation.WRITE
+            return AccessKind.FAULT if refused else AccessKind.PERMITTED
+    for row in config.passes:
+        for window in row.windows:
+            assert isinstance(window.start, int)
+            assert isinstance(window.length, int)
+            if window.start <= address < window.start + window.length:
+                return AccessKind.PASS_THROUGH if letter in window.flags else AccessKind.FAULT
+    for device in config.vdevs:
+        assert device.location is not None
+        assert isinstance(device.location.start, int)
+        size = 0x200 if device.type == "virtio-blk" else 0x1000
+        if device.location.start <= address < device.location.start + size:
+            return AccessKind.FAULT if operation is Operation.EXECUTE else AccessKind.VDEV
+    implicit = [(0x2F000000, 0x10000), (0x2F100000, 0x20000)]
+    if any(start <= address < start + size for start, size in implicit):
+        return AccessKind.FAULT if operation is Operation.EXECUTE else AccessKind.VDEV
+    return AccessKind.FAULT
+
+
+def edges(guest: GuestMemory) -> list[int]:
+    """Addresses that matter: both sides of every border, and some within."""
+    points = {0, (1 << 40) - 1, 0x12345}
+    for claim in guest.claims:
+        window = claim.declared
+        points |= {
+            window.start - 1,
+            window.start,
+            (window.start + window.end) // 2,
+            window.end - 1,
+            window.end,
+        }
+    return sorted(point for point in points if 0 <= point < 1 << 40)
+
+
+@FEW
+@given(systems(), TERMS, st.sampled_from(Operation))
+def test_every_byte_is_judged_as_a_linear_scan_judges_it(
+    made: System, terms: MemoryTerms, op: Operation
+) -> None:
+    memory = build_memory(made, SHAPES, terms)
+    for guest in memory.guests:
+        for address in edges(guest):
+            outcome = guest.classify(Access(operation=op, address=address, width=1))
+
+            assert scanned(made.vms[guest.index], address, op) is kind_of(outcome)
+            assert exits(outcome) == int(kind_of(outcome) in (AccessKind.VDEV, AccessKind.FAULT))
+
+
+@FEW
+@given(systems(), TERMS)
+def test_the_byte_after_a_region_belongs_to_whoever_declared_it_else_to_nobody(
+    made: System, terms: MemoryTerms
+) -> None:
+    for guest in build_memory(made, SHAPES, terms).guests:
+        for claim in guest.claims:
+            after = claim.window.end
+            owner = guest.owner(after)
+            declared = [other for other in guest.claims if other.window.holds(after)]
+
+            assert (owner.claim if owner else None) == (declared[0] if declared else None)
+            if not declared:
+                outcome = guest.classify(Access(operation=Operation.READ, address=after, width=1))
+                assert isinstance(outcome, Fault)
+                assert outcome.kind is FaultKind.UNOWNED
+
+
+@FEW
+@given(systems(), PLACEMENTS)
+def test_blocks_change_what_a_walk_costs_and_never_where_it_leads(made: System, placement: Placement) -> None:
+    pages = build_memory(made, SHAPES, MemoryTerms(placement=placement, blocks=False))
+    blocks = build_memory(made, SHAPES, MemoryTerms(placement=placement, blocks=True))
+    for slow, fast in zip(pages.guests, blocks.guests, strict=True):
+        bound = nested_reads(4, slow.table.regime.depth)
+        assert fast.table.table_bytes <= slow.table.table_bytes
+        for address in edges(slow):
+            assert slow.translate(address) == fast.translate(address)
+            assert fast.table.walk(address).mapped == slow.table.walk(address).mapped
+            assert 0 <= fast.table.miss_reads(address, 4) <= slow.table.miss_reads(address, 4) <= bound
+
+
+@FEW
+@given(systems(), TERMS)
+def test_no_host_byte_of_one_guests_ram_is_anothers(made: System, terms: MemoryTerms) -> None:
+    memory = build_memory(made, SHAPES, terms)
+    taken: list[AddressRange] = []
+    for guest in memory.guests:
+        for piece in guest.allocated:
+            assert piece.is_page_aligned
+            assert not any(piece.overlaps(other) for other in taken)
+            assert any(row.window is not None and row.window.contains(piece) for row in made.host.banks or ())
+            assert not any(
+                row.window is not None and row.window.overlaps(piece) for row in made.host.reserved
+            )
+            taken.append(piece)
+
+
+@FEW
+@given(systems(), TERMS)
+def test_guest_ram_is_mapped_onto_its_own_host_bytes_one_to_one(made: System, terms: MemoryTerms) -> None:
+    for guest in build_memory(made, SHAPES, terms).guests:
+        blocks = [claim.window for claim in guest.claims if claim.kind in (ClaimKind.RAM, ClaimKind.ROM)]
+        pages = [guest.translate(page) for block in blocks for page in range(block.start, block.end, 0x1000)]
+        behind = [page for piece in guest.allocated for page in range(piece.start, piece.end, 0x1000)]
+
+        assert behind == pages
+
+
+@FEW
+@given(systems(), TERMS)
+def test_every_mapping_is_whole_pages_and_in_guest_order(made: System, terms: MemoryTerms) -> None:
+    for guest in build_memory(made, SHAPES, terms).guests:
+        last = 0
+        for row in guest.table.mappings:
+            assert row.guest.is_page_aligned
+            assert row.guest.start >= last
+            last = row.guest.end
+
+
+@FEW
+@given(st.integers(1, 64), st.integers(1, 64), PLACEMENTS)
+def test_memory_is_refused_exactly_when_it_is_short(pages: int, have: int, placement: Placement) -> None:
+    made = system(vm("a", ram(0, pages * 0x1000)), facts=host((0x80000000, have * 0x1000)))
+    memory = build_memory(made, SHAPES, MemoryTerms(placement=placement))
+
+    assert bool(memory.refusals) == (pages > have)
+    assert memory.pool is not None
+    assert memory.pool.size == (have if memory.refusals else have - pages) * 0x1000
+
+
+@FEW
+@given(
+    st.lists(st.integers(0, 300), min_size=2, max_size=10, unique=True).map(sorted),
+    st.integers(1, 200),
+    PLACEMENTS,
+)
+def test_what_is_taken_leaves_the_pool_and_nothing_else_does(
+    cuts: list[int], pages: int, placement: Placement
+) -> None:
+    ranges = [AddressRange(a * 0x1000, b * 0x1000) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
+    pool = HostPool(tuple(ranges))
+    taken = pool.take(pages * 0x1000, placement)
+    if taken is None:
+        assert pool.size < pages * 0x1000
+        return
+    pieces, rest = taken
+
+    assert sum(piece.size for piece in pieces) == pages * 0x1000
+    assert rest.size == pool.size - pages * 0x1000
+    assert all(any(free.contains(piece) for free in pool.free) for piece in pieces)
+    assert not any(piece.overlaps(free) for piece in pieces for free in rest.free)
+
+
+@pytest.mark.laws
+@settings(max_examples=1500, deadline=None)
+@given(
+    systems(), TERMS, st.integers(0, (1 << 40) - 1), st.sampled_from((1, 2, 4, 8)), st.sampled_from(Operation)
+)
+def test_an_access_of_any_width_is_judged_by_its_bytes(
+    made: System, terms: MemoryTerms, far: int, width: int, op: Operation
+) -> None:
+    memory: MachineMemory = build_memory(made, SHAPES, terms)
+    for guest in memory.guests:
+        for address in [far, *edges(guest)]:
+            whole = guest.classify(Access(operation=op, address=address, width=width))
+            parts = [scanned(made.vms[guest.index], address + i, op) for i in range(width)]
+            if AccessKind.FAULT in parts:
+                assert kind_of(whole) is AccessKind.FAULT
+            elif len(set(parts)) > 1:
+                assert isinstance(whole, Fault)
+                assert whole.kind is FaultKind.CROSSES_OWNERS
+            elif parts[0] is not AccessKind.VDEV:
+                assert kind_of(whole) is parts[0]
