@@ -180,7 +180,7 @@ def compose(lower: Node, upper: Node) -> Node:
         seen = upper.satisfied or not isinstance(lower, Removed)
         return Removed(upper.span, places, upper.name, satisfied=seen)
     if isinstance(upper, Scalar):
-        return replace(upper, replaced=places, fresh=True)
+        return replace(upper, replaced=places)
     if isinstance(upper, Mapping) and isinstance(lower, Mapping) and not upper.fresh:
         return Mapping(_merged_entries(lower, upper), upper.span, places, lower.fresh)
     if isinstance(upper, Sequence) and isinstance(lower, Sequence) and _merges(lower, upper):

@@ -151,7 +151,7 @@ def contains(whole: object, part: object) -> bool:
 
 
 @pytest.mark.laws
-@settings(max_examples=5000, deadline=None)
+@settings(max_examples=2000, deadline=None)
 @given(layers(), layers(), layers())
 def test_composition_is_associative_at_length(one: Mapping, two: Mapping, three: Mapping) -> None:
     a, b, c = overlay(one), overlay(two), overlay(three)
