@@ -77,23 +77,26 @@ def test_image_areas(text: str, value: int | None) -> None:
 
 def test_boot_of_a_7_1_host() -> None:
     boot = image("host-7.1", SEVEN).boot
-    assert boot is not None and boot.startup is not None and boot.kernel is not None
+    assert boot is not None
+    assert boot.startup is not None
+    assert boot.kernel is not None
 
-    assert ("aarch64le,raw", "aarch64", False, True) == (
+    assert (
         boot.type,
         boot.architecture,
         boot.physical,
         boot.understood,
-    )
-    assert "startup-rcar_h3" == boot.startup.name
+    ) == ("aarch64le,raw", "aarch64", False, True)
+    assert boot.startup.name == "startup-rcar_h3"
     assert (Reservation(base=0x48000000, size=0x10000, keep=True),) == boot.reservations
     assert (Carve(size=16 << 20, align=2 << 20, name="gvm_pmem"),) == boot.carves
     assert (NamedRegion(base=0x60000000, size=512 << 20, name="gvm_sysram1"),) == boot.regions
-    assert ("qvm", "aps") == boot.kernel.modules
-    assert ("-ae", "-v") == boot.kernel.arguments
+    assert boot.kernel.modules == ("qvm", "aps")
+    assert boot.kernel.arguments == ("-ae", "-v")
     assert boot.enables_hypervisor
     watchdog = boot.option("W")
-    assert watchdog is not None and watchdog.value is None
+    assert watchdog is not None
+    assert watchdog.value is None
 
 
 def test_boot_of_an_8_0_host() -> None:
@@ -102,10 +105,13 @@ def test_boot_of_an_8_0_host() -> None:
 
     assert (CpuCluster(name="big", mask=12), CpuCluster(name="little", mask=3)) == boot.clusters
     assert boot.enables_hypervisor
-    assert ["miniuart", "2500", "reg", "enable,el1-host"] == [
-        option.value for option in boot.options if option.letter in "DWuQ"
+    assert [option.value for option in boot.options if option.letter in "DWuQ"] == [
+        "miniuart",
+        "2500",
+        "reg",
+        "enable,el1-host",
     ]
-    assert () == boot.operands
+    assert boot.operands == ()
 
 
 @pytest.mark.parametrize(
@@ -161,18 +167,22 @@ def test_target_paths(name: str, prefix: str, path: str) -> None:
 
 
 def test_relative_targets_go_to_proc_boot_when_the_image_boots() -> None:
-    assert "/proc/boot/x" == of_text("[virtual=c,raw] b = {\ns\n}\nlib/x\n").entries[0].path
-    assert "/x" == of_text("lib/x\n").entries[0].path
+    assert of_text("[virtual=c,raw] b = {\ns\n}\nlib/x\n").entries[0].path == "/proc/boot/x"
+    assert of_text("lib/x\n").entries[0].path == "/x"
 
 
 def test_variables_of_the_boot_script_reach_later_lines() -> None:
     meaning = image("variables")
     boot = meaning.boot
-    assert boot is not None and boot.kernel is not None
+    assert boot is not None
+    assert boot.kernel is not None
 
-    assert (("LIB", "${TOP}/lib"), ("TOP", "/top")) == boot.environment
-    assert ["/top/lib/one.so", "${QNX_TARGET}/${PROCESSOR}/lib/two.so", "A/top}", "$TOP"] == [
-        entry.source for entry in meaning.entries
+    assert boot.environment == (("LIB", "${TOP}/lib"), ("TOP", "/top"))
+    assert [entry.source for entry in meaning.entries] == [
+        "/top/lib/one.so",
+        "${QNX_TARGET}/${PROCESSOR}/lib/two.so",
+        "A/top}",
+        "$TOP",
     ]
 
 
@@ -195,8 +205,8 @@ def test_steps_of_a_script() -> None:
         WaitStep(path="/dev/y", timeout=Nanoseconds(6_553_500_000_000)),
         CommandStep(words=("four",)),
     ) == steps
-    assert (("KEEP", "this"),) == image("script-lines").environment
-    assert ["/.script"] == [entry.path for entry in image("script-lines").entries]
+    assert image("script-lines").environment == (("KEEP", "this"),)
+    assert [entry.path for entry in image("script-lines").entries] == ["/.script"]
 
 
 @pytest.mark.parametrize(("text", "tenths"), [("5", 50), ("0.3", 3), (".3", 3), ("1.25", 12), ("x", 0)])
@@ -259,7 +269,7 @@ def test_launches_and_peers() -> None:
         PeerBinding(interface="vp1", peer="/dev/qvm/lv/net0", bind="/dev/vdevpeers/vp1"),
     ) == seven.peers
     assert (PeerBinding(interface="vp0", peer="/dev/qvm/one/net0", bind="/dev/vdevpeers/vp0"),) == eight.peers
-    assert ("big",) == tuple(launch.placement.cluster for launch in eight.launches)
+    assert tuple(launch.placement.cluster for launch in eight.launches) == ("big",)
 
 
 @pytest.mark.parametrize(
@@ -281,14 +291,14 @@ def test_shell_scripts_are_read_for_what_they_start() -> None:
     steps = image("host-8.0").shell_steps
 
     assert [
+        (step.path, False) if isinstance(step, WaitStep) else (step.text, step.conditional) for step in steps
+    ] == [
         ("/dev/io-sock/mods-vdevpeer-net.so", False),
         ("ifconfig vp0 create", True),
         ("vpctl vp0 peer=/dev/qvm/one/net0 bind=/dev/vdevpeers/vp0", True),
         ("ifconfig vp0 10.0.0.1 up", True),
         ("cat", False),
         ("start", False),
-    ] == [
-        (step.path, False) if isinstance(step, WaitStep) else (step.text, step.conditional) for step in steps
     ]
     assert {"/proc/boot/.vdev_net_start.sh"} == {step.script for step in steps}
 
@@ -339,15 +349,22 @@ def test_host_facts_of_7_1() -> None:
         ),
         "lv": Launch(system="lv", priority=Fifo(30), cpus=frozenset({0, 1}), partition="cluster", position=7),
     }
-    assert ["slogger2", "pipe", "random", "io-pkt-v6-hc", "devb-ram", "smmuman", "ksh"] == [
-        service.name for service in facts.services or ()
+    assert [service.name for service in facts.services or ()] == [
+        "slogger2",
+        "pipe",
+        "random",
+        "io-pkt-v6-hc",
+        "devb-ram",
+        "smmuman",
+        "ksh",
     ]
     assert {"/dev/qvmdisk0", "/dev/socket", "/dev/vdevpeers/vp1"} <= {
         path for service in facts.services or () for path in service.provides
     }
     assert facts.smmuman is True
-    assert ("qvm", "aps") == facts.modules
-    assert facts.image_files is not None and "/vm/lv.qvmconf" in facts.image_files
+    assert facts.modules == ("qvm", "aps")
+    assert facts.image_files is not None
+    assert "/vm/lv.qvmconf" in facts.image_files
 
 
 def test_what_stands_elsewhere_is_not_known() -> None:
@@ -355,19 +372,19 @@ def test_what_stands_elsewhere_is_not_known() -> None:
         of_text('#include "rest.build"\n[virtual=aarch64le,raw] b = {\nstartup-x\nprocnto\n}\n')
     )
 
-    assert (None, None, None, None, None) == (
+    assert (
         facts.partitions,
         facts.services,
         facts.image_files,
         facts.smmuman,
         facts.launches,
-    )
+    ) == (None, None, None, None, None)
 
 
 def test_unknown_launches_are_left_out() -> None:
     facts = host_facts(image("host-8.0", EIGHT))
 
-    assert {} == facts.launches
+    assert facts.launches == {}
     assert {"big": frozenset({2, 3}), "little": frozenset({0, 1})} == facts.clusters
 
 

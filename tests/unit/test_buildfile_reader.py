@@ -81,8 +81,8 @@ def test_tokens_of_a_group_end_at_the_bracket() -> None:
         file_layer(SourceFile("t", 'a=1\n# ] no\n b="x]y" c=\\]z] rest')), 0, GROUP_SPACE, "]"
     )
 
-    assert ["a=1", "b=x]y", "c=]z"] == [word.text for word in words]
-    assert 'a=1\n# ] no\n b="x]y" c=\\]z' == 'a=1\n# ] no\n b="x]y" c=\\]z] rest'[:at]
+    assert [word.text for word in words] == ["a=1", "b=x]y", "c=]z"]
+    assert 'a=1\n# ] no\n b="x]y" c=\\]z] rest'[:at] == 'a=1\n# ] no\n b="x]y" c=\\]z'
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_every_token_has_its_place() -> None:
     assert script.body is not None
     wait = [s for s in read_script(script.body.layer) if s.command == "waitfor"][-1]
 
-    assert "${DISKS\\}/qvmdisk0" == wait.words[1].span.text
+    assert wait.words[1].span.text == "${DISKS\\}/qvmdisk0"
     assert (wait.words[1].span.line, wait.words[1].span.column) == (23, 13)
-    assert "waitfor ${DISKS\\}/qvmdisk0 2.5" == wait.span.text
+    assert wait.span.text == "waitfor ${DISKS\\}/qvmdisk0 2.5"
 
 
 def test_attribute_scope() -> None:
@@ -124,21 +124,21 @@ def test_attribute_scope() -> None:
         for line in document.lines
         if line.words
     }
-    assert {
+    assert seen == {
         "/etc/a": ("0", "0644", None),
         "/bin/b": ("0", "0755", None),
         "/etc/c": ("0", "0644", None),
         "/etc/d": ("0", "0644", None),
         "/etc/e": ("0", "0644", "-"),
-    } == seen
-    assert "/x" == line_of(document, "/etc/d").value("mount")
-    assert "/one:/two" == line_of(document, "/etc/e").value("search")
+    }
+    assert line_of(document, "/etc/d").value("mount") == "/x"
+    assert line_of(document, "/etc/e").value("search") == "/one:/two"
 
 
 def test_virtual_alone_on_a_line_makes_no_boot_script() -> None:
     document = read("[virtual=x,raw]\nboot = {\nstartup\n}\n")
 
-    assert [None, None] == [line.boot for line in document.lines]
+    assert [line.boot for line in document.lines] == [None, None]
 
 
 def test_modules_hold_for_their_group_only() -> None:
@@ -146,8 +146,11 @@ def test_modules_hold_for_their_group_only() -> None:
     body = document.lines[0].body
     assert body is not None
 
-    assert [["a"], ["b", "c"], [], ["a"]] == [
-        [use.value for use in statement.modules] for statement in read_boot(body.layer)
+    assert [[use.value for use in statement.modules] for statement in read_boot(body.layer)] == [
+        ["a"],
+        ["b", "c"],
+        [],
+        ["a"],
     ]
 
 
@@ -173,7 +176,7 @@ def test_inline_bodies_end_at_the_first_unescaped_brace(
 
 
 def test_a_brace_on_its_own_line_is_a_name() -> None:
-    assert [None, None, None, None] == [line.body for line in read("a =\n{\nx\n}\n").lines]
+    assert [line.body for line in read("a =\n{\nx\n}\n").lines] == [None, None, None, None]
 
 
 def test_statements_of_a_script() -> None:
@@ -183,23 +186,23 @@ def test_statements_of_a_script() -> None:
 
     statements = read_script(first.layer)
     assert [
+        ([word.text for word in s.words], s.background is not None, s.value("pri")) for s in statements[1:7]
+    ] == [
         (["one", "-a"], True, "10r"),
         (["sh"], False, "10r"),
         (["two", "${NOT}", "'x", "y'"], False, "*"),
         ([], False, "10r"),
         (["three", "e&", "c", "&d"], False, "10r"),
         (["waitfor", "/bin/x"], False, "10r"),
-    ] == [
-        ([word.text for word in s.words], s.background is not None, s.value("pri")) for s in statements[1:7]
     ]
-    assert ["NAME=value"] == [word.text for word in statements[3].assignments]
-    assert () == statements[3].words[1].variables
+    assert [word.text for word in statements[3].assignments] == ["NAME=value"]
+    assert statements[3].words[1].variables == ()
 
 
 def test_includes_are_seen_outside_bodies_only() -> None:
     document = read(load(Path(__file__).parents[1] / "corpus/buildfiles/preprocessor.build"))
 
-    assert ['#include "common.build"', "#include <more.build>"] == [span.text for span in document.includes]
+    assert [span.text for span in document.includes] == ['#include "common.build"', "#include <more.build>"]
     assert document.lines[0].is_on("include")
 
 
@@ -210,4 +213,4 @@ def test_a_boolean_is_found_by_a_prefix_of_its_name() -> None:
 
 
 def test_every_corpus_file_is_listed() -> None:
-    assert 11 <= len(CORPUS)
+    assert len(CORPUS) >= 11

@@ -64,7 +64,7 @@ def test_an_inline_file_reads_back(content: str) -> None:
     document = read_buildfile(f"/before=x\n/etc/f = {spell_inline(content)}\n/after=y\n", "t")
 
     assert content == (document.lines[1].body.text if document.lines[1].body else None)
-    assert ["/before", "/etc/f", "/after"] == [line.words[0].text for line in document.lines]
+    assert [line.words[0].text for line in document.lines] == ["/before", "/etc/f", "/after"]
 
 
 @given(AWKWARD, AWKWARD)
@@ -95,7 +95,7 @@ def test_commands_read_back_or_are_refused(words: list[str], background: bool) -
 
     assert [["before"], words, ["after"]] == [[word.text for word in s.words] for s in statements]
     assert background == (statements[1].background is not None)
-    assert 2 == len(document.lines)
+    assert len(document.lines) == 2
 
 
 @given(AWKWARD)
@@ -107,7 +107,7 @@ def test_attribute_values_read_back_or_are_refused(value: str) -> None:
     document = read_buildfile(f"[uid=0 {spelled}] /a=b\n", "t")
 
     assert value == document.lines[0].value("search")
-    assert "0" == document.lines[0].value("uid")
+    assert document.lines[0].value("uid") == "0"
 
 
 @pytest.mark.parametrize("name", ["", "{", "a\nb", "a\0b", "x" * 1024])
