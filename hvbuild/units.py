@@ -15,6 +15,9 @@ Nanoseconds = NewType("Nanoseconds", int)
 PAGE = Size(0x1000)
 LIMIT_64 = 1 << 64
 
+# No number below 2^64 needs more characters; Python refuses to convert thousands of digits.
+_LONGEST = 64
+
 _BINARY = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _TIME = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _NUMBER = re.compile(r"(0x[0-9a-fA-F]+|[0-9]+)\Z")
@@ -25,7 +28,7 @@ _QVM = re.compile(r"(0x|0d)?([0-9a-fA-F]+?)([kKmMgG])?\Z")
 
 def read_number(text: str) -> int | None:
     """The integer that `text` spells in decimal or `0x` hex, below 2^64, or None."""
-    if not _NUMBER.match(text):
+    if len(text) > _LONGEST or not _NUMBER.match(text):
         return None
     value = int(text, 16) if text.startswith("0x") else int(text, 10)
     return value if value < LIMIT_64 else None
@@ -52,7 +55,7 @@ def read_duration(text: str) -> Nanoseconds | None:
 
     A fraction must come out as whole nanoseconds.
     """
-    match = _DURATION.match(text)
+    match = _DURATION.match(text) if len(text) <= _LONGEST else None
     if match is None:
         return None
     unit = _TIME[match[3]]
@@ -81,7 +84,7 @@ def read_qvm_length(text: str) -> Size | None:
 
 
 def _qvm_number(text: str, bare_base: int) -> int | None:
-    match = _QVM.match(text)
+    match = _QVM.match(text) if len(text) <= _LONGEST else None
     if match is None:
         return None
     prefix, digits, suffix = match.groups()

@@ -116,13 +116,6 @@ SYSTEM_NOT_FIRST = _code(
 BEFORE_MEMORY = _code(
     "HV8018", "used-before-memory", _E, "a file is loaded before the memory that is to hold it", _SYNTAX
 )
-BEFORE_CONTROLLER = _code(
-    "HV8019",
-    "used-before-controller",
-    _E,
-    "a device names an interrupt controller that is declared after it",
-    _SYNTAX,
-)
 REPEATED = _code(
     "HV8020",
     "repeated-option",
@@ -154,14 +147,6 @@ BAD_FORM = _code(
     "an argument of several parts is not of its form",
     "page of the option",
 )
-UNKNOWN_VDEV = _code(
-    "HV8025",
-    "unknown-vdev",
-    _W,
-    "a virtual device that the catalogue does not know; its options are carried as written",
-    "schemas/qvmconf.json",
-    policy="never an error: third parties write their own devices",
-)
 UNKNOWN_VDEV_OPTION = _code(
     "HV8026",
     "unknown-vdev-option",
@@ -176,14 +161,6 @@ UNKNOWN_VARIABLE = _code(
     _W,
     "`set` of a variable that the catalogue does not know",
     "vm/set: a device may bring variables of its own",
-)
-NO_MEMORY = _code(
-    "HV8028",
-    "vm-without-memory",
-    _W,
-    "a VM without `ram` and without a passed region usable as memory",
-    "vm/ram",
-    policy="a warning: another file may bring it",
 )
 UNKNOWN_SUBSTITUTION = _code(
     "HV8029",
@@ -235,16 +212,13 @@ CODES: tuple[Code, ...] = (
     RAM_SWAPPED,
     SYSTEM_NOT_FIRST,
     BEFORE_MEMORY,
-    BEFORE_CONTROLLER,
     REPEATED,
     WRONG_RELEASE,
     WRONG_ARCHITECTURE,
     BAD_VALUE,
     BAD_FORM,
-    UNKNOWN_VDEV,
     UNKNOWN_VDEV_OPTION,
     UNKNOWN_VARIABLE,
-    NO_MEMORY,
     UNKNOWN_SUBSTITUTION,
     NESTED_FILE,
     VDEV_SPELLING,

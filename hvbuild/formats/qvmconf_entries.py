@@ -27,8 +27,11 @@ GLOBAL = -1
 # Forms that no option name fits: an option where one is due means that the argument was left out.
 # Elsewhere qvm takes the word as the argument, and so does this (`logger debug slog`).
 _NUMERIC_FORMS = frozenset(
-    "memory sched cpus location pass-location reserve-location interrupt interrupts pass-interrupt "
-    "reserve-interrupt number numbers address addresses priority msi mac region octal".split()
+    (
+        *("memory", "sched", "cpus", "number", "numbers", "address", "addresses", "priority", "octal"),
+        *("location", "pass-location", "reserve-location", "interrupt", "interrupts", "pass-interrupt"),
+        *("reserve-interrupt", "msi", "mac", "region"),
+    )
 )
 _SPORADIC = re.compile(r"[0-9]+(?:,[0-9]+){4}\Z")
 _LIKE_OPTION = re.compile(r"[a-z][a-z0-9_-]*\Z")
@@ -71,7 +74,7 @@ class Entry(NamedTuple):
 
 def vdev_kind(spelling: str) -> str:
     """The bare type of a vdev argument: `pl011` for `vdev-pl011.so` and for `/lib/dll/vdev-pl011.so`."""
-    return spelling.rsplit("/", 1)[-1].removeprefix("vdev-").removesuffix(".so")
+    return spelling.partition(",")[0].rsplit("/", 1)[-1].removeprefix("vdev-").removesuffix(".so")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,9 @@ class EntryReader:
             self._at += 1
         if row.forms == ("sched",) and arguments and _SPORADIC.match(arguments[0].value):
             arguments.extend(self._detached_s())
+        if row.forms == ("reserve-location",) and arguments and arguments[0].value in ("io", "mem"):
+            arguments.extend(self._tokens[self._at : self._at + 1])
+            self._at = min(self._at + 1, len(self._tokens))
         entry = Entry(option, prefix, tuple(arguments), row, opener, complete)
         self._entries.append(entry)
         return entry
@@ -218,7 +224,7 @@ class EntryReader:
         return last is not None and last.name == "cmdline" and last.row is not None and last.complete
 
     def _begins_anew(self, index: int) -> bool:
-        """True for a word that stands first in its line and could be an option: the line is a hint, no more."""
+        """True for a word that stands first in its line and could be an option: lines are a hint only."""
         before, here = self._tokens[index - 1], self._tokens[index]
         return bool(_LIKE_OPTION.match(here.value)) and "\n" in here.file.text[before.end : here.start]
 
