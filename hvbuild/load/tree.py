@@ -214,8 +214,8 @@ def node_at(root: Node, path: Iterable[str | int]) -> Node | None:
 
 
 def heading_at(root: Node, path: Path) -> Span:
-    """Where to point for the thing at `path` as a whole: its key, else the nearest key or item above it."""
-    heading = root.span
+    """Where to point for the thing at `path` as a whole: its key or first entry, else what holds it."""
+    heading = _first_line(root)
     node: Node | None = root
     for step in path:
         if isinstance(node, Mapping) and str(step) in node.entries:
@@ -223,10 +223,21 @@ def heading_at(root: Node, path: Path) -> Span:
             node = node.get(str(step))
         elif isinstance(node, Sequence) and isinstance(step, int) and 0 <= step < len(node.items):
             node = node.items[step]
-            heading = node.span
+            heading = _first_line(node)
         else:
             break
     return heading
+
+
+def _first_line(node: Node) -> Span:
+    """A mapping without a key of its own is named by its first entry."""
+    if not isinstance(node, Mapping) or not node.entries:
+        return node.span
+    first = next(iter(node))
+    same_file = first.node.span.file is first.key_span.file
+    return (
+        first.key_span.to(first.node.span) if isinstance(first.node, Scalar) and same_file else first.key_span
+    )
 
 
 def plain(node: Node) -> object:

@@ -1,0 +1,153 @@
+"""Shape of a tree against our JSON Schemas, one diagnostic per fault, at the place it means.
+
+The only importer of jsonschema. Schemas are the shipped `schemas/*.schema.json` in the subset that editors
+know; `$ref` between them is resolved among the shipped files alone. A schema may word its own fault under the
+key `errorMessage`; otherwise its `description` is used, never its regular expression.
+"""
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from hvbuild.diagnostics import Diagnostic
+from hvbuild.load.schema_wording import CODES as WORDING_CODES
+from hvbuild.load.schema_wording import SchemaFault, worded
+from hvbuild.load.tree import Mapping, plain
+from hvbuild.shipped import shipped_file, shipped_folder
+
+CODES = WORDING_CODES
+
+DRAFT_2020 = "https://json-schema.org/draft/2020-12/schema"
+_DRAFT_7 = "http://json-schema.org/draft-07/schema#"
+# What a value is comes before what it looks like: of several faults of one value the first here is told.
+_RANK = (
+    "type",
+    "const",
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+)
+_ABOUT_KEYS = frozenset({"additionalProperties", "required", "dependentRequired", "propertyNames"})
+
+
+def schema_names() -> tuple[str, ...]:
+    """The names of the shipped schemas: `stack`, `board`, …"""
+    found = shipped_folder("schemas").glob("*.schema.json")
+    return tuple(sorted(path.name.removesuffix(".schema.json") for path in found))
+
+
+@cache
+def schema(name: str) -> dict[str, Any]:
+    """The shipped schema `name`; KeyError where there is none."""
+    path = shipped_file("schemas", f"{name}.schema.json")
+    if not path.is_file():
+        raise KeyError(name)
+    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def shape_faults(tree: Mapping, name: str) -> tuple[Diagnostic, ...]:
+    """The faults of `tree` against the shipped schema `name`, ordered by place."""
+    return faults_against(tree, _validator(name))
+
+
+def faults_against(tree: Mapping, validator: Any) -> tuple[Diagnostic, ...]:
+    """The faults of `tree` that `validator` finds, each value's most telling one, ordered by place."""
+    found = [worded(tree, fault) for fault in _telling(validator.iter_errors(plain(tree)))]
+    flat = {fault: None for faults in found for fault in faults}
+    return tuple(sorted(flat, key=lambda fault: fault.sort_key))
+
+
+def validator_for(document: dict[str, Any]) -> Any:
+    """A validator of the schema `document`; the schema itself is not checked (tests do that once)."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - 70 ms, paid only when a tree is validated
+    from referencing import Registry, Resource  # noqa: PLC0415
+    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
+    def retrieve(uri: str) -> Any:
+        return Resource.from_contents(schema(uri.removesuffix(".schema.json")), DRAFT202012)
+
+    registry: Any = Registry(retrieve=retrieve)  # type: ignore[call-arg]
+    return Draft202012Validator(document, registry=registry)
+
+
+@cache
+def _validator(name: str) -> Any:
+    return validator_for(schema(name))
+
+
+def _telling(errors: Iterable[Any]) -> list[SchemaFault]:
+    kept: dict[tuple[object, ...], SchemaFault] = {}
+    for error in errors:
+        for fault in _leaf_faults(error):
+            about = fault.keyword if fault.keyword in _ABOUT_KEYS else ""
+            place = (*fault.path, about, fault.of_key)
+            held = kept.get(place)
+            if held is None or _rank(fault) < _rank(held):
+                kept[place] = fault
+    return list(kept.values())
+
+
+def _rank(fault: SchemaFault) -> int:
+    return _RANK.index(fault.keyword) if fault.keyword in _RANK else len(_RANK)
+
+
+def _leaf_faults(error: Any) -> list[SchemaFault]:
+    """The error itself; of a failed choice the faults of the one branch that takes this type of value."""
+    if error.validator in ("anyOf", "oneOf") and error.context:
+        branches: dict[object, list[Any]] = {}
+        for inner in error.context:
+            branches.setdefault(inner.schema_path[0], []).append(inner)
+        fitting = [
+            inner for inner in branches.values() if not any(_is_type_fault(each, error) for each in inner)
+        ]
+        if len(fitting) == 1:
+            return [fault for inner in fitting[0] for fault in _leaf_faults(inner)]
+    names = "propertyNames" in error.absolute_schema_path and isinstance(error.instance, str)
+    return [
+        SchemaFault(
+            path=tuple(error.absolute_path),
+            keyword=str(error.validator),
+            wanted=error.validator_value,
+            found=error.instance,
+            schema=error.schema if isinstance(error.schema, dict) else {},
+            of_key=error.instance if names else None,
+        )
+    ]
+
+
+def _is_type_fault(inner: Any, outer: Any) -> bool:
+    return inner.validator == "type" and list(inner.absolute_path) == list(outer.absolute_path)
+
+
+def draft_7(document: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a schema for editors that know draft-07 only."""
+    copy = _as_draft_7(document)
+    assert isinstance(copy, dict)
+    return {**copy, "$schema": _DRAFT_7}
+
+
+def _as_draft_7(value: object) -> object:
+    if isinstance(value, list):
+        return [_as_draft_7(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {"$defs": "definitions", "dependentRequired": "dependencies"}
+    copy = {renamed.get(key, key): _as_draft_7(inner) for key, inner in value.items()}
+    reference = copy.get("$ref")
+    if not isinstance(reference, str):
+        return copy
+    copy["$ref"] = reference.replace("#/$defs/", "#/definitions/")
+    if len(copy) == 1:
+        return copy
+    # Draft-07 ignores everything beside a reference.
+    target = {"$ref": copy.pop("$ref")}
+    others = copy.get("allOf")
+    return {**copy, "allOf": [target, *(others if isinstance(others, list) else ())]}
