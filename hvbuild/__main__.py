@@ -1,0 +1,39 @@
+"""The entry point; answers `--version` and `--help` itself, so that they cost little more than Python."""
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run hvbuild on `arguments` (default: the process's own) and return the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if sys.stdout is not None:
+        # A name in a file may be no character of the terminal's encoding: show it escaped instead of failing.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if given in (["--version"], ["--help"]):
+        return _answer_at_once(given[0])
+    from hvbuild.cli import run
+
+    return run(given)
+
+
+def _answer_at_once(option: str) -> int:
+    if option == "--version":
+        from hvbuild.version import __version__
+
+        text = f"hvbuild {__version__}\n"
+    else:
+        from hvbuild.commands.listing import top_help
+
+        text = top_help()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        from hvbuild.commands.pipe import drop_stdout
+
+        drop_stdout()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

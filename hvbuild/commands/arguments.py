@@ -1,0 +1,142 @@
+"""What commands take: the types of arguments, and the arguments and options that several commands share.
+
+Conversions import what they need when they run, so that help and completion stay cheap.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
+
+    from hvbuild.units import Nanoseconds
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class PathType(click.ParamType["Path"]):
+    """A file or folder; whether it can be opened is found out when it is."""
+
+    name = "path"
+
+    def __init__(self, completed_as: str = "file") -> None:
+        self._completed_as = completed_as
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Path":
+        """`value` as a Path; an empty text or one with a NUL names nothing."""
+        from pathlib import Path
+
+        if not str(value) or "\0" in str(value):
+            self.fail(f"{value!r} is not a path.", param, ctx)
+        return Path(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Let the shell complete file names."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type=self._completed_as)]
+
+
+class DurationType(click.ParamType["Nanoseconds"]):
+    """A time with its unit."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Nanoseconds":
+        """`value` in nanoseconds."""
+        from hvbuild.units import read_duration
+
+        duration = read_duration(str(value))
+        if duration is None:
+            self.fail(f"{value!r} is not a time like 10ms, 2.5us or 1s.", param, ctx)
+        return duration
+
+
+class ShardType(click.ParamType["tuple[int, int]"]):
+    """One part of several: `2/8`."""
+
+    name = "shard"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """`value` as (index, count), 1 ≤ index ≤ count."""
+        part, slash, count = str(value).partition("/")
+        if not (slash and part.isascii() and count.isascii() and part.isdigit() and count.isdigit()):
+            self.fail(f"{value!r} is not a part like 2/8.", param, ctx)
+        if not 1 <= int(part) <= int(count):
+            self.fail(f"{value!r}: parts count from 1 to {int(count)}.", param, ctx)
+        return int(part), int(count)
+
+
+class LineType(click.ParamType["tuple[Path, int]"]):
+    """A line of a file: `guests/la.qvmconf:5`."""
+
+    name = "file:line"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[Path, int]":
+        """`value` as (file, line from 1)."""
+        from pathlib import Path
+
+        path, _, line = str(value).rpartition(":")
+        if not path or not line.isascii() or not line.isdigit() or int(line) < 1:
+            self.fail(f"{value!r} is not FILE:LINE, the line counting from 1.", param, ctx)
+        return Path(path), int(line)
+
+
+class TargetType(click.ParamType[str]):
+    """A release that hvbuild writes for, by its name in schemas/targets.json."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """`value`, which is a known target."""
+        names = _target_names()
+        if value not in names:
+            self.fail(f"{value!r} is not one of {', '.join(names)}.", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """The targets that begin so."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in _target_names() if name.startswith(incomplete)]
+
+
+def _target_names() -> list[str]:
+    import json
+
+    from hvbuild.shipped import shipped_file
+
+    rows = json.loads(shipped_file("schemas", "targets.json").read_text("utf-8"))["targets"]
+    return [row["name"] for row in rows]
+
+
+PATH = PathType()
+FOLDER = PathType("dir")
+DURATION = DurationType()
+SHARD = ShardType()
+LINE = LineType()
+TARGET = TargetType()
+
+stack_argument = click.argument("stack", type=PATH)
+variant_option = click.option("--variant", metavar="V", default="base", help="Variant, `a+b` for two.")
+folder_option = click.option(
+    "-o", "--output", type=FOLDER, metavar="DIR", help="In place of build/<stack>/<variant>."
+)
+target_option = click.option("--target", type=TARGET, metavar="T", help="Release, like qnx-7.1.")
+
+
+def board_option(required: bool = True) -> Callable[[Function], Function]:
+    """`--board BOARD`, by name."""
+    return click.option("--board", required=required, metavar="BOARD", help="Board, by name.")

@@ -1,0 +1,26 @@
+"""hvbuild calibrate: a cost table from traces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.arguments import PATH, board_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hvbuild.report.outcome import Outcome
+
+
+@answering("calibrate")
+@click.argument("trace", type=PATH, metavar="TRACE.txt")
+@board_option()
+def command(trace: Path, board: str) -> Outcome:
+    """Read the text of a kernel trace and print the costs it shows.
+
+    Each number says how many events it comes from.
+    """
+    return not_yet("calibrate")

@@ -1,0 +1,68 @@
+"""hvbuild certify: play the rendered system and write a certificate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hvbuild.commands.answer import AnsweringCommand, answering, not_yet
+from hvbuild.commands.arguments import PATH, SHARD, folder_option, stack_argument, variant_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from hvbuild.report.outcome import Outcome
+
+
+class MergingCommand(AnsweringCommand):
+    """A command whose `--merge` takes every word up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does, each word after `--merge` made an option of its own."""
+        return super().parse_args(ctx, list(_each_merged(args)))
+
+
+def _each_merged(args: list[str]) -> Iterator[str]:
+    merging = first = False
+    for word in args:
+        if word == "--merge":
+            merging = first = True
+        elif word.startswith("-") and word != "-":
+            merging = False
+        elif merging and not first:
+            yield "--merge"
+        if word != "--merge":
+            first = False
+        yield word
+
+
+@answering("certify", cls=MergingCommand)
+@stack_argument
+@variant_option
+@folder_option
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Examples per sampled property.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of the examples.")
+@click.option("--sign", type=PATH, metavar="KEY", help="Sign with this ed25519 key.")
+@click.option("--shard", type=SHARD, metavar="I/N", help="Do part I of N; no image accepts a part.")
+@click.option(
+    "--merge", type=PATH, multiple=True, metavar="FILE...", help="Join the certificates of all parts."
+)
+def command(
+    stack: Path,
+    variant: str,
+    output: Path | None,
+    examples: int | None,
+    seed: int | None,
+    sign: Path | None,
+    shard: tuple[int, int] | None,
+    merge: tuple[Path, ...],
+) -> Outcome:
+    """Certify one variant of a stack.
+
+    The verdict is about the files as they were read back. Exit code 3 says that it was refused.
+    """
+    if shard and merge:
+        raise click.UsageError("--shard and --merge exclude each other.")
+    return not_yet("certify")

@@ -1,0 +1,28 @@
+"""hvbuild image: make the images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.arguments import folder_option, stack_argument, variant_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hvbuild.report.outcome import Outcome
+
+
+@answering("image")
+@stack_argument
+@variant_option
+@folder_option
+@click.option("--engineering", is_flag=True, default=False, help="Work uncertified; marks name and manifest.")
+def command(stack: Path, variant: str, output: Path | None, engineering: bool) -> Outcome:
+    """Make the images of one variant.
+
+    Refused with exit code 3 without a certificate that verifies; never certifies by itself.
+    """
+    return not_yet("image")
