@@ -36,11 +36,14 @@ _SHARED_ALIGN = 1 << 21
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryTerms:
-    """What is assumed where QNX does not say: placement of RAM, use of blocks, the host's own share."""
+    """What is assumed where QNX does not say: placement of RAM, use of blocks, the host's own bytes.
+
+    `kept` None: what the stack says the host needs, else nothing.
+    """
 
     placement: Placement = ONE_STRETCH
     blocks: bool = True
-    kept: int = 0
+    kept: int | None = None
 
 
 DEFAULT_TERMS = MemoryTerms()
@@ -147,7 +150,7 @@ def build_memory(system: System, shapes: Shapes, terms: MemoryTerms = DEFAULT_TE
     for index in order:
         own = [row for row in regions if row.creator == index]
         size = sum(c.window.size for c in found[index][0] if c.kind in (ClaimKind.RAM, ClaimKind.ROM))
-        needed = size + sum(row.size for row in own)
+        needed = size + sum(row.size for row in own) + _pages(system.host.vm_overhead or 0)
         taken = pool.take(needed, terms.placement) if pool is not None else ((), None)
         if taken is None:
             free = pool.size if pool is not None else 0
@@ -190,7 +193,12 @@ def _pool(system: System, terms: MemoryTerms) -> HostPool | None:
     banks = [row.window for row in host.banks if row.window is not None]
     taken = [row.window for row in (host.regions or {}).values() if row.window is not None]
     taken += [row.window for row in host.reserved if row.window is not None]
-    return pool_of(banks, taken, terms.kept)
+    kept = terms.kept if terms.kept is not None else system.host.needs or 0
+    return pool_of(banks, taken, kept)
+
+
+def _pages(size: int) -> int:
+    return -(-size // PAGE) * PAGE
 
 
 def _shared_backing(
