@@ -6,12 +6,13 @@ option takes and which context it belongs to; what entries mean together is not 
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Diagnostic
+from hvbuild.formats.qvmconf_codes import ODD_CHARACTER, UNKNOWN_OPTION
 from hvbuild.formats.qvmconf_entries import GLOBAL, Entry, EntryReader
 from hvbuild.formats.qvmconf_tokens import Token, gaps_of, text_faults, tokens_of
 from hvbuild.source import SourceFile, Span
@@ -56,7 +57,17 @@ def document_of(
     """The document of some words of `file`: all of them, or a run of a command line."""
     reader = EntryReader(tokens, catalog, continued=continued)
     entries = reader.read()
-    return Document(file, tokens, entries, (*text_faults(file, tokens), *reader.faults))
+    refused = {fault.primary.span for fault in reader.faults if fault.code == UNKNOWN_OPTION.code}
+    odd = (fault for fault in text_faults(file, tokens) if not _explained(fault, refused))
+    return Document(file, tokens, entries, (*odd, *reader.faults))
+
+
+def _explained(fault: Diagnostic, refused: Collection[Span]) -> bool:
+    """True for an odd character inside a word that is refused as an option, which names it already."""
+    place = fault.primary.span
+    return fault.code == ODD_CHARACTER.code and any(
+        span.start <= place.start and place.end <= span.end for span in refused
+    )
 
 
 def print_qvmconf(document: Document) -> str:

@@ -19,7 +19,7 @@ from hvbuild.formats.qvmconf_codes import (
     UNKNOWN_OPTION,
     UNKNOWN_VDEV_OPTION,
 )
-from hvbuild.formats.qvmconf_tokens import Token, is_marker
+from hvbuild.formats.qvmconf_tokens import Token, is_marker, odd_character
 from hvbuild.source import Span
 
 GLOBAL = -1
@@ -262,13 +262,14 @@ class EntryReader:
     def _judge_stray(self, entry: Entry) -> None:
         """An unknown word outside a vdev: a sub-option without its context, or nothing that qvm knows."""
         owners = _owners(self._catalog, entry.name)
+        odd = odd_character(entry.name)
         if not owners:
             known = [*self._catalog.options, *self._catalog.sub_options.get(self._context.name, ())]
             self.faults.append(
                 UNKNOWN_OPTION.at(
                     entry.option.span,
                     f"`{entry.name}` is not an option; qvm refuses this",
-                    helps=_meant(entry.name, known),
+                    helps=(f"the word holds {odd}",) if odd else _meant(entry.name, known),
                 )
             )
         elif self._continued and not self._context.name:

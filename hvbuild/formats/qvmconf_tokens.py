@@ -94,6 +94,15 @@ def has_unknown_part(value: str) -> bool:
     return "$" in value or ("@" in value and _MARKER.search(value) is not None)
 
 
+def odd_character(value: str) -> str:
+    """`U+00A0`: the first character that looks like white space, or like nothing, and is part of the word."""
+    match = _ODD.search(value)
+    if match is None:
+        return ""
+    point = ord(match[0])
+    return "a byte that is not UTF-8" if 0xD800 <= point <= 0xDFFF else f"U+{point:04X}"
+
+
 def text_faults(file: SourceFile, tokens: Sequence[Token]) -> Iterator[Diagnostic]:
     """What is odd about the text itself, whatever the words mean."""
     text = file.text
@@ -193,9 +202,8 @@ def _substitution_faults(tokens: Sequence[Token]) -> Iterator[Diagnostic]:
 
 def _odd_characters(tokens: Sequence[Token]) -> Iterator[Diagnostic]:
     for token in tokens:
+        what = odd_character(token.raw)
         match = _ODD.search(token.raw)
         if match is not None:
             at = token.start + match.start()
-            point = ord(match[0])
-            what = "a byte that is not UTF-8" if 0xD800 <= point <= 0xDFFF else f"U+{point:04X}"
             yield ODD_CHARACTER.at(Span(token.file, at, at + 1), f"{what} stands here as part of a word")

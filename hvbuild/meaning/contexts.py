@@ -88,9 +88,15 @@ class Context:
         self.origin = Origin(entry.span)
         self.terms = terms
         self._last: dict[str, Entry] = {}
+        self.empty = True
+
+    def stray(self) -> None:
+        """Note a word in this context that names no option; it is reported already."""
+        self.empty = False
 
     def take(self, entry: Entry) -> None:
         """Take one sub-option; `row` of the target's release decides what is legal."""
+        self.empty = False
         terms = self.terms
         row = terms.catalog.sub_option(self.entry.name, entry.name, self.kind, terms.target) or entry.row
         if row is None:
@@ -239,11 +245,9 @@ class PassContext(Context):
         self._windows: list[PassWindow] = []
         self._pci: list[PassPci] = []
         self._interrupts: list[PassInterrupt] = []
-        self._any = False
 
     def keep(self, entry: Entry, adds: bool) -> None:
         """Keep a window, a PCI device or an interrupt."""
-        self._any = True
         piece = piece_of(entry.arguments[0])
         if entry.name == "intr":
             found = pass_interrupt_in(piece, self.terms.catalog, self.terms.faults)
@@ -257,7 +261,7 @@ class PassContext(Context):
 
     def value(self) -> Pass:
         """The pass-through."""
-        if not self._any:
+        if self.empty:
             self.terms.add(EMPTY_CONTEXT.at(self.origin, "this `pass` hands nothing over"))
         return Pass(
             windows=tuple(self._windows),
@@ -275,11 +279,9 @@ class ReserveContext(Context):
         super().__init__(entry, terms)
         self._locations: list[Location] = []
         self._interrupts: list[Interrupt] = []
-        self._any = False
 
     def keep(self, entry: Entry, adds: bool) -> None:
         """Keep a location or an interrupt."""
-        self._any = True
         pieces = [piece_of(token) for token in entry.arguments]
         if entry.name == "intr":
             self._interrupts.extend(_one(interrupt_in(pieces[0], self.terms.faults, bare=True)))
@@ -288,7 +290,7 @@ class ReserveContext(Context):
 
     def value(self) -> Reserve:
         """The reservation."""
-        if not self._any:
+        if self.empty:
             self.terms.add(EMPTY_CONTEXT.at(self.origin, "this `reserve` keeps nothing"))
         return Reserve(
             locations=tuple(self._locations), interrupts=tuple(self._interrupts), origin=self.origin

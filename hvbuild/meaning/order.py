@@ -55,10 +55,9 @@ class _Placed(NamedTuple):
 
 def _memory_first(documents: Sequence[Document], vm: VmConfig) -> Iterator[Diagnostic]:
     """A load without memory before it although some follows, or into memory that only follows."""
-    ranks = {id(document.file): number for number, document in enumerate(documents)}
 
     def rank(place: Span) -> tuple[int, int]:
-        return ranks.get(id(place.file), 0), place.start
+        return _document_number(documents, place), place.start
 
     blocks = sorted(_blocks(vm), key=lambda block: rank(block.place))
     for load in vm.loads:
@@ -70,6 +69,15 @@ def _memory_first(documents: Sequence[Document], vm: VmConfig) -> Iterator[Diagn
         late = _too_late(load, before, after)
         if late is not None:
             yield late
+
+
+def _document_number(documents: Sequence[Document], place: Span) -> int:
+    """The index of the document that holds `place`; runs of one command line share their file."""
+    for number, document in enumerate(documents):
+        tokens = document.tokens
+        if document.file is place.file and tokens and tokens[0].start <= place.start <= tokens[-1].start:
+            return number
+    return 0
 
 
 def _too_late(load: Load, before: Sequence[_Placed], after: Sequence[_Placed]) -> Diagnostic | None:

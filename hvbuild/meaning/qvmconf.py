@@ -102,6 +102,8 @@ class _VmReader:
                     owner.unknown(entry)
                 else:
                     self._verbatim.append(Verbatim(words=entry.words, origin=Origin(entry.span)))
+                    if owner is not None:
+                        owner.stray()
                 continue
             if not entry.complete:
                 continue
