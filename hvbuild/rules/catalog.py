@@ -1,0 +1,62 @@
+"""Every rule there is, in a visible tuple; found by code or by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from hvbuild.rules import (
+    agreement,
+    containment,
+    devices,
+    guest_side,
+    host_budget,
+    host_memory,
+    image,
+    interrupts,
+    links,
+    memory,
+    partitions,
+    priorities,
+    scheduling,
+)
+from hvbuild.rules.rule import Rule
+
+ALL_RULES: tuple[Rule, ...] = (
+    *memory.RULES,
+    *host_memory.RULES,
+    *host_budget.RULES,
+    *devices.RULES,
+    *interrupts.RULES,
+    *containment.RULES,
+    *links.RULES,
+    *scheduling.RULES,
+    *priorities.RULES,
+    *partitions.RULES,
+    *image.RULES,
+    *agreement.RULES,
+    *guest_side.RULES,
+)
+CODES = tuple(each.row for each in ALL_RULES)
+
+# What the reader of a qvmconf text reports already, under a code of its own: rule to code.
+# In that door these rules are left out, so that one fault stays one diagnostic.
+SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
+    {
+        "HV2022": "HV8028",
+        "HV3006": "HV8025",
+        "HV3007": "HV8022",
+        "HV3104": "HV8019",
+        "HV3107": "HV8022",
+        "HV3109": "HV8021",
+        "HV3310": "HV8023",
+        "HV3311": "HV8023",
+        "HV4006": "HV8021",
+    }
+)
+HAND_KEPT_RULES: tuple[Rule, ...] = tuple(each for each in ALL_RULES if each.row.code not in SAID_BY_TEXT)
+"""The rules for files that were read as qvmconf text."""
+
+
+def find_rule(name: str) -> Rule | None:
+    """The rule of a code (`HV2003`) or name (`vdev-inside-ram`), or None."""
+    wanted = name.strip().lower()
+    return next((each for each in ALL_RULES if wanted in (each.row.code.lower(), each.row.name)), None)
