@@ -76,13 +76,16 @@ class AnsweringCommand(click.Command):
     def invoke(self, ctx: click.Context) -> int:
         """Run the function, say its outcome in the asked format, and return the exit code."""
         from hvbuild.diagnostics import StackInvalid
-        from hvbuild.report.outcome import Outcome
+        from hvbuild.report.outcome import CannotAnswer, Outcome
 
         settings = ctx.obj = _settings(ctx.params)
         try:
             outcome: Outcome = super().invoke(ctx)
         except OSError as fault:
             return _refused_file(settings, fault)
+        except CannotAnswer as fault:
+            click.echo(f"hvbuild: {fault}", err=True)
+            return int(Exit.NO_ANSWER)
         except StackInvalid as fault:
             outcome = Outcome(diagnostics=fault.diagnostics)
         return say(outcome, settings)

@@ -33,6 +33,13 @@ class Outcome:
         return Exit.NO if self.exit is Exit.YES and refused else self.exit
 
 
+class CannotAnswer(Exception):  # noqa: N818 - named for what it says
+    """Raised where there is no answer and no file is at fault: wrong use found late, a tool that is missing.
+
+    Its text is one line; the exit code is 2.
+    """
+
+
 CANNOT_OPEN = Code(
     code="HV0040",
     name="cannot-open",

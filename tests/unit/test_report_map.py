@@ -207,6 +207,18 @@ def test_nothing_is_called_free_behind_a_window_of_unknown_size() -> None:
     assert not any(window.holds(0x1B00_1000) for window in free)
 
 
+def test_nothing_is_called_free_behind_a_last_window_of_unknown_size() -> None:
+    shmem = Vdev(type="shmem", location=Location(space=Space.MEM, start=0x3000))
+    rows = [
+        (claim.owner, claim.window)
+        for claim in guest_memory(
+            System(vms=(), host=HostFacts(address_bits=16)), VmConfig(vdevs=(shmem,)), sizes
+        )
+    ]
+
+    assert rows == [("", AddressRange(0, 0x3000)), ("vdev shmem", None)]
+
+
 def test_a_table_keeps_wide_cells_aligned_and_drops_empty_columns() -> None:
     rows = [Row(("値段", "", "1")), Row(("a", "", "20"), Role.FREE)]
 
