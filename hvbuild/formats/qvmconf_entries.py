@@ -209,8 +209,9 @@ class EntryReader:
         first = self._at
         unquoted_command = self._after_cmdline()
         self._at += 1
+        due = first + 1 + _argument_count(self._catalog, token.value)
         while self._at < len(self._tokens) and not self._is_option(self._at):
-            if not unquoted_command and self._begins_anew(self._at):
+            if self._at >= due and not unquoted_command and self._begins_anew(self._at):
                 break
             self._at += 1
         words = tuple(self._tokens[first + 1 : self._at])
@@ -295,6 +296,12 @@ def _owners(catalog: Catalog, word: str) -> tuple[str, ...]:
     if word in catalog.sub_options["vdev"] or any(word in rows for rows in catalog.vdev_options.values()):
         owners.append("`vdev`")
     return tuple(owners)
+
+
+def _argument_count(catalog: Catalog, word: str) -> int:
+    """How many arguments a sub-option takes wherever it is known; 0 for a word that is known nowhere."""
+    known = (*catalog.sub_options.values(), *catalog.vdev_options.values())
+    return max((len(row.forms) for rows in known for row in rows.get(word, ())), default=0)
 
 
 def _meant(word: str, known: Sequence[str]) -> tuple[str, ...]:
