@@ -72,6 +72,7 @@ def run(arguments: Sequence[str]) -> int:
         drop_stdout()
         return int(Exit.YES)
     except OSError as fault:
+        drop_stdout()
         click.echo(f"hvbuild: {fault.filename or 'output'}: {fault.strerror or fault}", err=True)
         return int(Exit.NO_ANSWER)
     except Exception as fault:

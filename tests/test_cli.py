@@ -286,7 +286,7 @@ def test_a_file_that_cannot_be_opened_in_every_form(command_of: Install) -> None
             "text": "",
         }
     ]
-    assert as_line.out == "a.yaml:1:1: error[HV0040]: cannot open `a.yaml`: permission denied\n"
+    assert as_line.out == "a.yaml:1:1: error[HV0023]: cannot open `a.yaml`: permission denied\n"
 
 
 def test_an_operating_system_fault_without_a_file_is_said_too() -> None:
@@ -497,6 +497,31 @@ def test_a_reader_that_goes_away_changes_nothing() -> None:
         _, err = process.communicate(timeout=60)
 
     assert (process.returncode, err) == (Exit.NO, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["schema"], ["--help"], ["check", "--help"]])
+def test_a_full_disk_is_no_answer(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hvbuild", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=DATA.parents[1],
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (Exit.NO_ANSWER, "hvbuild: output: No space left on device\n")
+
+
+def test_a_closed_stdout_leaves_the_exit_code() -> None:
+    script = (
+        "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-m', 'hvbuild', 'schema'])"
+    )
+    done = run_python("-c", script)
+
+    assert (done.returncode, done.stderr) == (Exit.YES, "")
 
 
 def test_a_name_beyond_the_terminals_characters_is_escaped() -> None:

@@ -129,10 +129,12 @@ def say(outcome: Outcome, settings: Settings) -> int:
     try:
         sys.stdout.write(spoken(outcome, settings, terminal=sys.stdout.isatty()))
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as fault:
         from hvbuild.commands.pipe import drop_stdout
 
         drop_stdout()
+        if not isinstance(fault, BrokenPipeError):
+            raise
     return int(outcome.exit_code(deny_warnings=settings.deny_warnings))
 
 
