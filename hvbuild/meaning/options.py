@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hvbuild.catalog import Catalog
 from hvbuild.catalog_rows import OptionRow, Row, VariableRow
@@ -48,9 +48,10 @@ class Terms:
         self.faults.append(fault)
 
 
-def severity_of(row: Row) -> Severity:
-    """Documented: error; seen or inferred: warning."""
-    return Severity.ERROR if row.evidence == "D" else Severity.WARNING
+def severity_of(row: Row, terms: Terms) -> Severity:
+    """Documented for the target: error; seen or inferred: warning."""
+    documented = terms.catalog.evidence(row, terms.target) == "D"
+    return Severity.ERROR if documented else Severity.WARNING
 
 
 def judge_release(row: Row, place: Span, what: str, terms: Terms) -> None:
@@ -84,13 +85,17 @@ def judge_option(row: OptionRow, pieces: tuple[Piece, ...], place: Span, terms: 
         if has_unknown_part(piece.text):
             continue
         if row.values and form in ("enum", "watchdog"):
-            judge_word(piece, row.values, f"`{row.name}`", severity_of(row), terms.faults)
+            judge_word(piece, row.values, f"`{row.name}`", severity_of(row, terms), terms.faults)
         elif form == "boolean":
             judge_word(
-                piece, (*BOOLEANS, "enable", "disable"), f"`{row.name}`", severity_of(row), terms.faults
+                piece,
+                (*BOOLEANS, "enable", "disable"),
+                f"`{row.name}`",
+                severity_of(row, terms),
+                terms.faults,
             )
         else:
-            _judge_shape(row.name, form, piece, severity_of(row), terms.faults)
+            _judge_shape(row.name, form, piece, severity_of(row, terms), terms.faults)
             _judge_bounds(row, form, piece, terms.faults)
 
 
@@ -100,9 +105,9 @@ def judge_variable(row: VariableRow, piece: Piece, terms: Terms) -> None:
         return
     if row.form in ("boolean", "tristate"):
         words = (*BOOLEANS, "auto") if row.form == "tristate" else tuple(BOOLEANS)
-        judge_word(piece, words, f"variable `{row.name}`", severity_of(row), terms.faults)
+        judge_word(piece, words, f"variable `{row.name}`", severity_of(row, terms), terms.faults)
     else:
-        _judge_shape(row.name, row.form, piece, severity_of(row), terms.faults)
+        _judge_shape(row.name, row.form, piece, severity_of(row, terms), terms.faults)
         _judge_bounds(row, row.form, piece, terms.faults)
 
 
@@ -122,11 +127,12 @@ def judge_word(piece: Piece, words: tuple[str, ...], what: str, severity: Severi
 
 
 def _judge_shape(name: str, form: str, piece: Piece, severity: Severity, faults: Faults) -> None:
-    if form == "number":
-        number_in(piece, faults)
-    elif form == "address":
-        # Sizes such as `set slog-buffer 4K` have this form too; only the notation is checked here.
-        address_in(piece, faults)
+    if form in ("number", "address"):
+        # Sizes such as `set slog-buffer 4K` have the form of addresses; only the notation is checked here.
+        found: Faults = []
+        (number_in if form == "number" else address_in)(piece, found)
+        inferred = severity is Severity.WARNING
+        faults.extend(replace(fault, severity=severity) if inferred else fault for fault in found)
     elif form in _SHAPES:
         pattern, text = _SHAPES[form]
         if not pattern.match(piece.text):
