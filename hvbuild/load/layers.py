@@ -1,8 +1,9 @@
-"""The layers of one stack and variant: which files, in which order, merged into a stack tree and a board tree.
+"""The layers of one stack and variant: which files, in which order, merged into two trees: stack and board.
 
 The plain stack is the variant `base`; `a+b` composes two in that order; what a variant `extends` comes before
 it, each once. A board is found by name: first in `boards/` or `stacks/boards/` beside the stack or above it,
-then among the shipped ones. `board_overrides` of stack and variants are laid over the board by the same rules.
+then among the shipped ones. `board_overrides` of stack and variants are laid over the board by the
+same rules.
 """
 
 import difflib
@@ -215,7 +216,7 @@ class _Loading:
         return [(each.text, each.span) for each in names]
 
     def board(self, stack: Mapping, overrides: list[Mapping], find: FindBoard) -> Mapping | None:
-        """The settled tree of the board that the stack names; None without a readable name, which is reported."""
+        """The settled tree of the board that the stack names, or None."""
         named = stack.scalar("board")
         # What is no name at all is a matter of shape, which the schema tells.
         if named is None or not _WORD.match(named.text):
