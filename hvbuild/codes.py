@@ -1,53 +1,51 @@
-"""Every code that hvbuild can report, in whatever room it is made; read only when one is asked for."""
+"""Every code there is, gathered from the rooms that own them; read by `explain`, remarks and policies."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
 from hvbuild.diagnostics import Code
 
-# Each of these modules has its rows in a tuple `CODES`.
-ROOMS = (
+# The rooms with a `CODES` tuple, in the order of the code list. Named here, not scanned for.
+ROOMS: tuple[str, ...] = (
+    "hvbuild.load.yamltext",
     "hvbuild.load.yamltree",
-    "hvbuild.load.overlay",
-    "hvbuild.report.outcome",
+    "hvbuild.load.scalars",
     "hvbuild.load.files",
-    "hvbuild.rules.allowance",
-    "hvbuild.load.schema_wording",
+    "hvbuild.report.outcome",
+    "hvbuild.load.overlay",
+    "hvbuild.load.include",
     "hvbuild.load.fileformat",
+    "hvbuild.load.layers",
+    "hvbuild.load.remarks",
+    "hvbuild.rules.allowance",
+    "hvbuild.load.schema",
+    "hvbuild.load.schema_wording",
     "hvbuild.load.fields",
     "hvbuild.load.bind_board",
     "hvbuild.load.references",
     "hvbuild.resolve.memory",
     "hvbuild.rules.catalog",
     "hvbuild.render.codes",
+    "hvbuild.certify.codes",
+    "hvbuild.drift",
     "hvbuild.formats.qvmconf_codes",
     "hvbuild.formats.buildfile_codes",
-    "hvbuild.drift",
+    "hvbuild.formats.dts_faults",
 )
 
 
 @cache
 def all_codes() -> tuple[Code, ...]:
-    """Every row, in order of codes."""
-    return tuple(sorted(_rows(), key=lambda row: row.code))
-
-
-@cache
-def codes_by_name() -> Mapping[str, Code]:
-    """Every row under its code and under its name; a name that two codes have is left out."""
-    names = [row.name for row in all_codes()]
-    by_name = {row.name: row for row in all_codes() if names.count(row.name) == 1}
-    return MappingProxyType({**by_name, **{row.code: row for row in all_codes()}})
-
-
-def find_code(text: str) -> Code | None:
-    """The row of a code, in either case, or of a name; None when there is none."""
-    rows = codes_by_name()
-    return rows.get(text.strip().upper()) or rows.get(text.strip().lower())
-
-
-def _rows() -> Iterator[Code]:
+    """Every code row, ordered by code; a row that several rooms list stands once."""
+    rows: dict[str, Code] = {}
     for room in ROOMS:
-        yield from import_module(room).CODES
+        for row in import_module(room).CODES:
+            rows.setdefault(row.code, row)
+    return tuple(rows[code] for code in sorted(rows))
+
+
+def codes_by_name() -> Mapping[str, Code]:
+    """Every code row under its code and under its name."""
+    return MappingProxyType({key: row for row in all_codes() for key in (row.code, row.name)})

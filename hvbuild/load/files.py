@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hvbuild.diagnostics import Code, Severity
 from hvbuild.load.parsecache import ParseCache
+from hvbuild.load.tree import Mapping
 from hvbuild.load.yamltree import Reading, read_yaml
 from hvbuild.source import SourceFile
 
@@ -46,11 +47,15 @@ def read_from_disk(path: Path) -> bytes | Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One file that was read: the path it is named by, sha256 of its bytes in hex, and its text."""
+    """One file that was read: the path it is named by, sha256 of its bytes in hex, its text and its tree.
+
+    `root` is None where the text could not be read as YAML.
+    """
 
     path: str
     digest: str
     file: SourceFile
+    root: Mapping | None = None
 
 
 Memory = dict[Path, tuple[Reading | Unreadable, Input | None]]
@@ -93,4 +98,4 @@ class Files:
         reading = cached or read_yaml(data, name)
         if cached is None and self._cache is not None:
             self._cache.keep(data, reading)
-        return reading, Input(name, hashlib.sha256(data).hexdigest(), reading.file)
+        return reading, Input(name, hashlib.sha256(data).hexdigest(), reading.file, reading.root)

@@ -13,6 +13,11 @@ class Architecture(StrEnum):
     AARCH64 = "aarch64"
     X86_64 = "x86_64"
 
+    @property
+    def family(self) -> str:
+        """`arm` or `x86`, as the catalogue of the qvmconf language groups them."""
+        return "arm" if self is Architecture.AARCH64 else "x86"
+
 
 class RegionsBy(StrEnum):
     """What makes the named host-memory regions of this board."""
@@ -39,11 +44,15 @@ class Core:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bank:
-    """A range of RAM, or a range of it that firmware keeps (`firmware` true)."""
+    """A range of RAM, or a range of it that firmware keeps (`firmware` true).
+
+    `reserve`: the host startup must be told to leave it alone.
+    """
 
     name: str
     window: AddressRange
     firmware: bool = False
+    reserve: bool = False
     source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from hvbuild.catalog_rows import VdevRow
 from hvbuild.model.board import Board
 from hvbuild.model.guest import Auto, Demand, Guest
 from hvbuild.model.host import Host
@@ -105,6 +106,7 @@ class Stack:
     workloads: tuple[Workload, ...] = ()
     certificate: CertificateTerms = field(default_factory=CertificateTerms)
     deploy: tuple[tuple[str, str], ...] = ()
+    vdev_types: tuple[VdevRow, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     target_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 

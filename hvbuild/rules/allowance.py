@@ -12,14 +12,14 @@ from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.source import NOWHERE, Origin, Span
 
 WITHOUT_REASON = Code(
-    code="HV0060",
-    name="allow-without-reason",
+    code="HV0065",
+    name="policy-without-reason",
     severity=Severity.ERROR,
-    meaning="An `allow` remark, or a row of the severity policy, does not say why.",
+    meaning="A row of the severity policy does not say why.",
     source="hvbuild: whoever reads it later has to know what was accepted",
 )
 UNKNOWN_CODE = Code(
-    code="HV0061",
+    code="HV0066",
     name="allow-of-unknown-code",
     severity=Severity.ERROR,
     meaning="An `allow` remark, or a row of the severity policy, names a code that does not exist.",
@@ -46,16 +46,15 @@ _LEVELS = ("error", "warning", "off")
 
 
 class Remark(Protocol):
-    """An `allow` remark as found in a file: its code or name, its reason, where it is and what it covers."""
+    """An `allow` remark as found in a file: its code, its reason, where it is and which places it covers."""
 
     @property
     def code(self) -> str: ...  # noqa: D102 - described by the class
     @property
     def reason(self) -> str: ...  # noqa: D102
     @property
-    def place(self) -> Span: ...  # noqa: D102
-    @property
-    def covers(self) -> Span: ...  # noqa: D102
+    def span(self) -> Span: ...  # noqa: D102
+    def covers(self, place: Span) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +94,16 @@ def apply_remarks(
             said.append(fault)
             continue
         row = known[remark.code]
-        matching = [i for i, each in enumerate(held) if each.code == row.code and _covers(remark, each)]
+        matching = [
+            i for i, each in enumerate(held) if each.code == row.code and remark.covers(each.primary.span)
+        ]
         silent = [i for i in matching if can_be_silenced(held[i])]
         silenced.update(silent)
         if matching and not silent:
-            said.append(_refused(row, remark.place))
+            said.append(_refused(row, remark.span))
         elif not matching:
             said.append(
-                UNUSED.at(remark.place, f"nothing to allow: `{row.code}` is not reported here", row.name)
+                UNUSED.at(remark.span, f"nothing to allow: `{row.code}` is not reported here", row.name)
             )
     kept = [each for i, each in enumerate(held) if i not in silenced]
     return tuple(sorted({*kept, *said}, key=lambda each: each.sort_key))
@@ -142,10 +143,10 @@ def _levelled(diagnostic: Diagnostic, level: Level | None) -> Diagnostic | None:
 
 def _remark_fault(remark: Remark, known: Mapping[str, Code]) -> Diagnostic | None:
     if remark.code not in known:
-        return UNKNOWN_CODE.at(remark.place, f"`{remark.code}` is not a code", "allows nothing")
+        return UNKNOWN_CODE.at(remark.span, f"`{remark.code}` is not a code", "allows nothing")
     if not remark.reason.strip():
         return WITHOUT_REASON.at(
-            remark.place,
+            remark.span,
             f"`allow {remark.code}` without a reason",
             "say why it is accepted",
             helps=(f"`# hvbuild: allow {remark.code} REASON`",),
@@ -155,10 +156,3 @@ def _remark_fault(remark: Remark, known: Mapping[str, Code]) -> Diagnostic | Non
 
 def _refused(row: Code, place: Span | Origin) -> Diagnostic:
     return NOT_ALLOWED.at(place, f"`{row.code}` is an error and cannot be silenced", row.name)
-
-
-def _covers(remark: Remark, diagnostic: Diagnostic) -> bool:
-    span, covered = diagnostic.primary.span, remark.covers
-    if span.file.path != covered.file.path:
-        return False
-    return covered.line <= span.line <= covered.file.position(max(covered.end - 1, covered.start))[0]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from inspect import cleandoc
 
+from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.diagnostics import Code, Diagnostic, Diagnostics, Label, Severity
 from hvbuild.model.system import System
 from hvbuild.rules.scene import Scene, VmScene
@@ -96,9 +97,14 @@ def rule(
     return make
 
 
-def run_rules(system: System, rules: Iterable[Rule]) -> tuple[Diagnostic, ...]:
-    """What `rules` find in `system`, ordered by place; an exact repeat stands once."""
-    scene = Scene(system)
+def run_rules(
+    system: System, rules: Iterable[Rule], catalog: Catalog | None = None
+) -> tuple[Diagnostic, ...]:
+    """What `rules` find in `system`, ordered by place; an exact repeat stands once.
+
+    `catalog` is the shipped one unless the project knows devices of its own.
+    """
+    scene = Scene(system, catalog or shipped_catalog())
     held = Diagnostics()
     for each in rules:
         held.extend(each.check(scene))

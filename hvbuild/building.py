@@ -1,0 +1,106 @@
+"""From a checked plan to a build folder: render, read back, write together, keep what was edited by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvbuild.checking import Checked
+from hvbuild.diagnostics import Diagnostic, Diagnostics
+from hvbuild.manifest import MANIFEST, manifest_data, recorded_digests
+from hvbuild.project import stable_name
+from hvbuild.render.artifacts import Rendering, render_plan
+from hvbuild.render.environment import Templates
+from hvbuild.shipped import shipped_file
+from hvbuild.source import Span
+from hvbuild.store import digest, keep_edited, locked, write_together
+from hvbuild.verdicts import NamedDigest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A rendered variant: where it lies, what it says, what it was made from, and what changed on disk.
+
+    `edited` names artifacts that somebody had changed by hand; each was kept as `NAME.edited`.
+    """
+
+    checked: Checked
+    folder: Path
+    rendering: Rendering
+    inputs: tuple[NamedDigest, ...]
+    artifacts: tuple[tuple[str, str], ...]
+    changed: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """The warnings of all stages so far."""
+        return (*self.checked.diagnostics, *self.rendering.faults)
+
+
+def rendered(checked: Checked) -> Rendering:
+    """Every artifact of a checked stack; StackInvalid when one does not read back as the plan says."""
+    stack = checked.plan.stack
+    templates = Templates(
+        checked.place.template_folders, stack.board.name, checked.catalog.target_chain(stack.target)
+    )
+    rendering = render_plan(checked.plan, templates, checked.catalog)
+    faults = Diagnostics()
+    faults.extend(rendering.faults)
+    faults.barrier("rendering")
+    return rendering
+
+
+def build(checked: Checked, folder: Path | None = None) -> Built:
+    """Render `checked` into its build folder, all artifacts together; files already right are not touched."""
+    rendering = rendered(checked)
+    target = folder if folder is not None else checked.place.build_folder(checked.variant)
+    inputs = build_inputs(checked, rendering)
+    files = {item.name: item.data for item in rendering.artifacts}
+    files[MANIFEST] = manifest_data(checked.plan, rendering.artifacts, inputs, place_namer(checked))
+    with locked(target):
+        before = recorded_digests(target)
+        edited = keep_edited(target, before)
+        stale = tuple(name for name in before if name not in files)
+        changed = write_together(target, files, remove=stale)
+    return Built(
+        checked=checked,
+        folder=target,
+        rendering=rendering,
+        inputs=inputs,
+        artifacts=tuple((name, digest(data)) for name, data in sorted(files.items())),
+        changed=changed,
+        edited=edited,
+    )
+
+
+def build_inputs(checked: Checked, rendering: Rendering) -> tuple[NamedDigest, ...]:
+    """Everything the artifacts were made from, under names that hold on any machine, sorted.
+
+    Stack, variants, included parts and board as read; templates; hvbuild's own catalogues.
+    """
+    root = checked.place.root
+    rows = {stable_name(Path(item.name), root): item.digest for item in checked.inputs}
+    for path in (*rendering.templates, *catalogue_files()):
+        rows[stable_name(path, root)] = digest(path.read_bytes())
+    return tuple(NamedDigest(name, rows[name]) for name in sorted(rows))
+
+
+def catalogue_files() -> tuple[Path, ...]:
+    """The data files of hvbuild that decide what is written."""
+    names = ("qvmconf.json", "targets.json", "guest-map.json", "host-image.json", "buildfile.json")
+    return tuple(shipped_file("schemas", name) for name in names)
+
+
+def place_namer(checked: Checked) -> Callable[[Span], str]:
+    """A function that names places as `path:line:column` with paths that hold on any machine."""
+    root = checked.place.root
+    names: dict[str, str] = {}
+
+    def name(span: Span) -> str:
+        path = span.file.path
+        if path not in names:
+            names[path] = stable_name(Path(path), root)
+        line, column = span.file.position(span.start)
+        return f"{names[path]}:{line}:{column}"
+
+    return name

@@ -1,0 +1,122 @@
+"""The first stages: a stack's files to a checked, resolved plan, with every fault on the way."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvbuild.catalog import Catalog, shipped_catalog
+from hvbuild.codes import codes_by_name
+from hvbuild.diagnostics import Diagnostic, Diagnostics, Severity, StackInvalid
+from hvbuild.load.bind import bind_stack
+from hvbuild.load.files import Input, Memory
+from hvbuild.load.layers import Layers, load_layers
+from hvbuild.load.parsecache import ParseCache
+from hvbuild.load.references import reference_faults
+from hvbuild.load.remarks import Remark, remarks_in
+from hvbuild.load.schema import shape_faults
+from hvbuild.load.tree import leaves
+from hvbuild.model.plan import Plan
+from hvbuild.model.stack import Stack
+from hvbuild.project import StackPlace
+from hvbuild.resolve.planner import resolve
+from hvbuild.rules.allowance import apply_remarks
+from hvbuild.rules.catalog import ALL_RULES
+from hvbuild.rules.rule import run_rules
+from hvbuild.source import Span
+from hvbuild.verdicts import NamedDigest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A stack that passed every stage: its plan, all it was made from, and the warnings that remain."""
+
+    place: StackPlace
+    variant: str
+    plan: Plan
+    catalog: Catalog
+    inputs: tuple[NamedDigest, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class CheckFailed(StackInvalid):
+    """A stage found errors; carries what had been read until then."""
+
+    def __init__(self, fault: StackInvalid, inputs: tuple[NamedDigest, ...]) -> None:
+        super().__init__(fault.stage, fault.diagnostics)
+        self.inputs = inputs
+
+
+class Checker:
+    """Mutable: what several checks of one process share, so that each file is read and parsed once."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self._cache = ParseCache(cache) if cache is not None else None
+        self._memory: Memory = {}
+
+    def check(self, place: StackPlace, variant: str) -> Checked:
+        """The checked stack; CheckFailed with every fault of the stage that found an error."""
+        layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory)
+        inputs = tuple(NamedDigest(item.path, item.digest) for item in layers.inputs)
+        try:
+            return self._checked(place, variant, layers, inputs)
+        except StackInvalid as fault:
+            raise CheckFailed(fault, inputs) from None
+
+    def _checked(
+        self, place: StackPlace, variant: str, layers: Layers, inputs: tuple[NamedDigest, ...]
+    ) -> Checked:
+        faults = Diagnostics()
+        faults.extend(layers.faults)
+        stack = _bound(place, variant, layers, faults)
+        catalog = shipped_catalog().with_vdevs(stack.vdev_types)
+        plan = resolve(stack, catalog, faults)
+        faults.extend(run_rules(plan.system, ALL_RULES, catalog))
+        final = Diagnostics()
+        final.extend(_with_remarks(faults.ordered, layers.inputs))
+        final.barrier("checking")
+        return Checked(
+            place=place,
+            variant=variant,
+            plan=plan,
+            catalog=catalog,
+            inputs=inputs,
+            diagnostics=final.ordered,
+        )
+
+
+def _bound(place: StackPlace, variant: str, layers: Layers, faults: Diagnostics) -> Stack:
+    """The declared stack; stops where reading, shape or references hold an error."""
+    faults.barrier("reading")
+    if layers.stack is not None:
+        faults.extend(shape_faults(layers.stack, "stack"))
+    if layers.board is not None:
+        faults.extend(shape_faults(layers.board, "board"))
+    faults.barrier("shape")
+    if layers.stack is None or layers.board is None:
+        raise StackInvalid("reading", faults.ordered)
+    stack = bind_stack(layers.stack, layers.board, place.name, variant, faults)
+    faults.extend(reference_faults(stack))
+    faults.barrier("references")
+    return stack
+
+
+def _with_remarks(diagnostics: tuple[Diagnostic, ...], inputs: Iterable[Input]) -> tuple[Diagnostic, ...]:
+    """The diagnostics that the files' own `allow` remarks leave, and what is wrong with those."""
+    remarks: list[Remark] = []
+    faults: list[Diagnostic] = []
+    for item in inputs:
+        found, unread = remarks_in(item.file, _texts(item))
+        remarks += found
+        faults += unread
+    if not remarks:
+        return (*diagnostics, *faults)
+    return (*apply_remarks(diagnostics, remarks, codes_by_name()), *faults)
+
+
+def _texts(item: Input) -> Iterable[Span]:
+    return (leaf.span for _, leaf in leaves(item.root)) if item.root is not None else ()
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """True when one of them is an error."""
+    return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)

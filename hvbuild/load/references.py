@@ -1,0 +1,285 @@
+"""Names inside a stack that point at other things of it: each must point at something, once."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+
+from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.model.guest import Guest
+from hvbuild.model.stack import LinkEnd, Stack
+from hvbuild.source import Origin
+
+HOST_END = "host"
+
+UNKNOWN_NAME = Code(
+    code="HV1030",
+    name="unknown-name",
+    severity=Severity.ERROR,
+    meaning="A name refers to a region, device, guest, vdev, partition or cluster that nothing declares.",
+    source="hvbuild: a reference without its target cannot be rendered",
+)
+NAME_TWICE = Code(
+    code="HV1031",
+    name="name-twice",
+    severity=Severity.ERROR,
+    meaning="Two things of one kind carry the same name, so a reference to it could mean either.",
+    source="hvbuild: lists merge and references resolve by name",
+)
+LINK_ENDS = Code(
+    code="HV1032",
+    name="link-ends",
+    severity=Severity.ERROR,
+    meaning="A link does not join two different ends of which each takes part in one link only.",
+    source="QNX Hypervisor 7.1, guest-to-guest networking: a peer is one vdevpeer or one other vdev",
+)
+WRONG_KIND = Code(
+    code="HV1033",
+    name="wrong-kind",
+    severity=Severity.ERROR,
+    meaning="A reference points at a thing of another kind than is needed there.",
+    source="QNX Hypervisor, vdev reference: `peer` belongs to virtio-net, shared memory to shmem",
+)
+NOTHING_SAID = Code(
+    code="HV1034",
+    name="nothing-said",
+    severity=Severity.ERROR,
+    meaning="A declaration lacks what makes it mean something: a size, a source, a thing to hand over.",
+    source="hvbuild: nothing is filled in silently",
+)
+SAID_TWICE = Code(
+    code="HV1035",
+    name="said-twice",
+    severity=Severity.ERROR,
+    meaning="One fact is given in two ways that exclude each other.",
+    source="hvbuild: each fact is said once",
+)
+CODES = (UNKNOWN_NAME, NAME_TWICE, LINK_ENDS, WRONG_KIND, NOTHING_SAID, SAID_TWICE)
+
+
+def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
+    """Every name that points nowhere, twice, or at the wrong kind of thing."""
+    yield from _repeated_names(stack)
+    yield from _regions(stack)
+    for guest in stack.guests:
+        yield from _memory(stack, guest)
+        yield from _handed_over(stack, guest)
+        yield from _placement(stack, guest)
+        yield from _images(guest)
+    yield from _links(stack)
+    yield from _shared(stack)
+    yield from _services(stack)
+
+
+def _unknown(kind: str, name: str, known: Iterable[str], place: Origin, where: str) -> Diagnostic:
+    close = get_close_matches(name, list(known), n=1)
+    return UNKNOWN_NAME.at(
+        place,
+        f"{where} refers to {kind} `{name}`, which nothing declares",
+        f"no {kind} of this name",
+        helps=[f"did you mean `{close[0]}`?"] if close else [],
+    )
+
+
+def _repeated_names(stack: Stack) -> Iterator[Diagnostic]:
+    lists: list[tuple[str, Sequence[tuple[str, Origin]]]] = [
+        ("memory region", [(region.name, region.origin) for region in stack.regions]),
+        ("link", [(link.name, link.origin) for link in stack.links]),
+        ("shared memory", [(shared.name, shared.origin) for shared in stack.shared_memory]),
+        ("service", [(service.name, service.origin) for service in stack.host.services]),
+        ("partition", [(partition.name, partition.origin) for partition in stack.host.partitions]),
+        ("cluster", [(cluster.name, cluster.origin) for cluster in stack.host.clusters]),
+        ("host file", [(file.path, file.origin) for file in stack.host.files]),
+        ("board device", [(device.name, device.origin) for device in stack.board.devices]),
+        ("memory bank", [(bank.name, bank.origin) for bank in stack.board.memory]),
+    ]
+    for guest in stack.guests:
+        lists += [
+            (f"memory block of guest `{guest.name}`", [(ram.name, ram.origin) for ram in guest.ram]),
+            (f"vdev of guest `{guest.name}`", [(vdev.name, vdev.origin) for vdev in guest.vdevs]),
+            (f"pass-through of guest `{guest.name}`", [(item.name, item.origin) for item in guest.passes]),
+            (f"image of guest `{guest.name}`", [(image.load.name, image.origin) for image in guest.images]),
+        ]
+    for kind, named in lists:
+        seen: dict[str, Origin] = {}
+        for name, place in named:
+            if name in seen:
+                yield NAME_TWICE.at(
+                    place,
+                    f"{kind} `{name}` is declared twice",
+                    "again here",
+                    others=other(seen[name], "first here"),
+                )
+            seen.setdefault(name, place)
+
+
+def _regions(stack: Stack) -> Iterator[Diagnostic]:
+    guests = [guest.name for guest in stack.guests]
+    for region in stack.regions:
+        if region.owner and region.owner not in guests:
+            where = f"`owner` of memory region `{region.name}`"
+            yield _unknown("guest", region.owner, guests, region.owner_origin, where)
+        if not region.external and (region.size is None or region.base is None):
+            missing = "size" if region.size is None else "base"
+            yield NOTHING_SAID.at(
+                region.origin,
+                f"memory region `{region.name}` has no `{missing}`",
+                helps=[
+                    f"give `{missing}`"
+                    + (", or `base: auto`" if missing == "base" else "")
+                    + ", or say `external: true` when somebody else makes the region"
+                ],
+            )
+
+
+def _memory(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
+    regions = [region.name for region in stack.regions]
+    for ram in guest.ram:
+        where = f"memory block `{ram.name}` of guest `{guest.name}`"
+        if ram.region and ram.region not in regions:
+            yield _unknown("memory region", ram.region, regions, ram.region_origin, where)
+        if ram.region and (ram.base is not None or ram.size is not None):
+            yield SAID_TWICE.at(ram.origin, f"{where} gives a region and a base or size of its own")
+        if not ram.region and ram.size is None:
+            yield NOTHING_SAID.at(ram.origin, f"{where} has neither `size` nor `region`")
+
+
+def _handed_over(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
+    devices = [device.name for device in stack.board.devices]
+    regions = [region.name for region in stack.regions]
+    for item in guest.passes:
+        where = f"pass-through `{item.name}` of guest `{guest.name}`"
+        if item.device and item.device not in devices:
+            yield _unknown("board device", item.device, devices, item.target_origin, where)
+        if item.region and item.region not in regions:
+            yield _unknown("memory region", item.region, regions, item.target_origin, where)
+        if item.device and item.region:
+            yield SAID_TWICE.at(item.origin, f"{where} names a device and a region")
+        exact = item.exact
+        if exact is not None and not (exact.windows or exact.pci or exact.interrupts):
+            yield NOTHING_SAID.at(
+                item.origin,
+                f"{where} hands nothing over",
+                helps=[
+                    "name a `device` of the board or a `region`, or list `windows`, `interrupts` or `pci`"
+                ],
+            )
+        device = stack.board.device(item.device) if item.device else None
+        if device is not None and item.lines and len(item.lines) != len(device.interrupts):
+            yield SAID_TWICE.at(
+                item.origin,
+                f"{where} gives {len(item.lines)} guest lines for {len(device.interrupts)} interrupts",
+                others=other(device.origin, "the device is described here"),
+            )
+
+
+def _placement(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
+    partitions = ["System", *(partition.name for partition in stack.host.partitions)]
+    cpus = range(len(stack.board.cores))
+    clusters = ["_all", *(f"_cpu-{cpu}" for cpu in cpus), *(c.name for c in stack.host.clusters)]
+    if stack.host.foreign:
+        return
+    placed: list[tuple[str | None, str | None, Origin, str]] = [
+        (vcpu.partition, vcpu.cluster, vcpu.placement_origin, f"vCPU {number} of guest `{guest.name}`")
+        for number, vcpu in enumerate(guest.vcpus)
+    ]
+    launch = guest.launch
+    placed.append((launch.partition, launch.cluster, launch.origin, f"`launch` of guest `{guest.name}`"))
+    for partition, cluster, place, where in placed:
+        if partition is not None and partition not in partitions:
+            yield _unknown("partition", partition, partitions, place, where)
+        if cluster is not None and cluster not in clusters:
+            yield _unknown("cluster", cluster, clusters, place, where)
+
+
+def _images(guest: Guest) -> Iterator[Diagnostic]:
+    for image in guest.images:
+        where = f"image `{image.load.name}` of guest `{guest.name}`"
+        if image.source and image.external:
+            yield SAID_TWICE.at(image.origin, f"{where} has a `source` and is `external`")
+        if not image.source and not image.external:
+            yield NOTHING_SAID.at(
+                image.origin,
+                f"{where} has no origin",
+                helps=["give `source`, the file that goes into the host image, or say `external: true`"],
+            )
+
+
+def _links(stack: Stack) -> Iterator[Diagnostic]:
+    used: dict[tuple[str, str], Origin] = {}
+    for link in stack.links:
+        ends = [(end.guest, end.vdev) for end in link.ends]
+        if len(set(ends)) < len(ends) or all(guest == HOST_END for guest, _ in ends):
+            yield LINK_ENDS.at(link.ends[-1].origin, f"link `{link.name}` does not join two different ends")
+        for end in link.ends:
+            yield from _link_end(stack, link.name, end)
+            key = (end.guest, end.vdev)
+            if key in used and used[key] != end.origin and ends.count(key) == 1:
+                yield LINK_ENDS.at(
+                    end.origin,
+                    f"`{end.guest}.{end.vdev}` takes part in two links",
+                    "again here",
+                    others=other(used[key], "first here"),
+                )
+            used.setdefault(key, end.origin)
+
+
+def _link_end(stack: Stack, link: str, end: LinkEnd) -> Iterator[Diagnostic]:
+    where = f"link `{link}`"
+    if end.guest == HOST_END:
+        return
+    guest = stack.guest(end.guest)
+    if guest is None:
+        yield _unknown("guest", end.guest, [item.name for item in stack.guests], end.origin, where)
+        return
+    vdev = next((item for item in guest.vdevs if item.name == end.vdev), None)
+    if vdev is None:
+        known = [item.name for item in guest.vdevs]
+        yield _unknown(f"vdev of guest `{guest.name}`", end.vdev, known, end.origin, where)
+    elif vdev.type != "virtio-net":
+        yield WRONG_KIND.at(
+            end.origin,
+            f"{where} ends at `{vdev.name}`, which is a {vdev.type}",
+            "not a virtio-net vdev",
+            others=other(vdev.type_origin, "declared here"),
+        )
+
+
+def _shared(stack: Stack) -> Iterator[Diagnostic]:
+    names = [guest.name for guest in stack.guests]
+    for shared in stack.shared_memory:
+        where = f"shared memory `{shared.name}`"
+        seen: dict[str, Origin] = {}
+        for name, place in shared.guests:
+            guest = stack.guest(name)
+            if guest is None:
+                yield _unknown("guest", name, names, place, where)
+            elif not any(vdev.type == "shmem" for vdev in guest.vdevs):
+                yield WRONG_KIND.at(
+                    place,
+                    f"{where} names guest `{name}`, which has no shmem vdev",
+                    others=other(guest.origin, "this guest"),
+                )
+            if name in seen:
+                yield NAME_TWICE.at(
+                    place, f"{where} lists guest `{name}` twice", others=other(seen[name], "first here")
+                )
+            seen.setdefault(name, place)
+        if shared.creator and shared.creator not in seen:
+            yield _unknown(
+                "guest of this region", shared.creator, seen, shared.origin, f"`creator` of {where}"
+            )
+
+
+def _services(stack: Stack) -> Iterator[Diagnostic]:
+    devices = [device.name for device in stack.board.devices]
+    partitions = ["System", *(partition.name for partition in stack.host.partitions)]
+    vdevs = [f"{guest.name}.{vdev.name}" for guest in stack.guests for vdev in guest.vdevs]
+    for service in stack.host.services:
+        where = f"service `{service.name}`"
+        for kind, names, known in (
+            ("board device", service.drives, devices),
+            ("vdev", service.backs, vdevs),
+            ("partition", (service.partition,) if service.partition else (), partitions),
+        ):
+            for name in names:
+                if name not in known:
+                    yield _unknown(kind, name, known, service.origin, where)

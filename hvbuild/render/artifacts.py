@@ -1,0 +1,121 @@
+"""Plan to artifacts: each rendered, read back and compared; the bytes are what is judged from here on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hvbuild.catalog import Catalog
+from hvbuild.diagnostics import Diagnostic, Diagnostics
+from hvbuild.model.plan import GuestPlan, Plan
+from hvbuild.model.system import System
+from hvbuild.model.vm import VmConfig
+from hvbuild.render.environment import Templates
+from hvbuild.render.hostview import buildfile_view
+from hvbuild.render.lines import LineOrigin, line_origins
+from hvbuild.render.readback_host import buildfile_faults, buildfile_lines
+from hvbuild.render.readback_tree import tree_artifacts
+from hvbuild.render.readback_vm import read_back_vm
+from hvbuild.render.vmview import qvmconf_view
+from hvbuild.source import SourceFile
+
+BUILDFILE = "host/mifs.build"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One output file: its name in the build folder, its bytes, and what made each of its lines."""
+
+    name: str
+    data: bytes
+    lines: tuple[LineOrigin, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """All artifacts of a plan, the system as they say it, the templates used and what is wrong with them."""
+
+    artifacts: tuple[Artifact, ...]
+    system: System
+    templates: tuple[Path, ...]
+    faults: tuple[Diagnostic, ...]
+
+
+def render_plan(plan: Plan, templates: Templates, catalog: Catalog) -> Rendering:
+    """Every artifact of `plan`. Where `faults` holds an error, nothing of it may be written."""
+    room = _Room(plan, templates, catalog)
+    room.guests()
+    room.host()
+    room.tree()
+    return Rendering(
+        artifacts=tuple(room.artifacts),
+        system=replace(plan.system, vms=tuple(room.vms)),
+        templates=tuple(sorted(room.used)),
+        faults=room.faults.ordered,
+    )
+
+
+class _Room:
+    """Mutable: collects what one rendering makes."""
+
+    def __init__(self, plan: Plan, templates: Templates, catalog: Catalog) -> None:
+        self._plan = plan
+        self._templates = templates
+        self._catalog = catalog
+        self.artifacts: list[Artifact] = []
+        self.vms: list[VmConfig] = []
+        self.used: set[Path] = set()
+        self.faults = Diagnostics()
+
+    def _text(self, template: str, view: object) -> str | None:
+        rendered = self._templates.render(template, view)
+        self.used.update(rendered.files)
+        if rendered.fault is not None:
+            self.faults.add(rendered.fault)
+            return None
+        return rendered.text
+
+    def guests(self) -> None:
+        for guest in self._plan.guests:
+            self.vms.append(self._guest(guest))
+
+    def _guest(self, guest: GuestPlan) -> VmConfig:
+        stack = self._plan.stack
+        name = f"guests/{guest.guest.name}.qvmconf"
+        title = f"guest `{guest.guest.name}` of {stack.name} ({stack.variant})"
+        view = qvmconf_view(guest.vm, title, stack.target, self.faults)
+        text = self._text("guest.qvmconf.j2", view)
+        if text is None:
+            return guest.vm
+        back = read_back_vm(
+            guest.vm, SourceFile(name, text), self._catalog, stack.target, stack.board.architecture.family
+        )
+        self.faults.extend(back.faults)
+        lines = line_origins(back.vm, guest.vm) if not back.faults else ()
+        self.artifacts.append(Artifact(name=name, data=text.encode(), lines=lines))
+        return back.vm
+
+    def host(self) -> None:
+        plan, host = self._plan, self._plan.host
+        if host is None:
+            return
+        text = self._text("mifs.build.j2", buildfile_view(plan, host, self.faults))
+        if text is None:
+            return
+        file = SourceFile(BUILDFILE, text)
+        releases = self._catalog.releases(plan.stack.target)
+        self.faults.extend(buildfile_faults(plan, host, file, releases))
+        lines = tuple(buildfile_lines(host, file, releases))
+        self.artifacts.append(Artifact(name=BUILDFILE, data=text.encode(), lines=lines))
+
+    def tree(self) -> None:
+        tree = self._plan.stack.board.tree
+        if tree is None or self._plan.stack.host.foreign:
+            return
+        for made in self._tree_files():
+            self.artifacts.append(made)
+
+    def _tree_files(self) -> Iterator[Artifact]:
+        files = tree_artifacts(self._plan, self._text)
+        self.faults.extend(files.faults)
+        for name, data, lines in files.files:
+            yield Artifact(name=name, data=data, lines=lines)

@@ -1,0 +1,201 @@
+"""The host image as strings for its template: every word spelled as mkifs reads it back."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hvbuild.diagnostics import Diagnostics
+from hvbuild.formats.mkifs_spelling import (
+    escape_inline,
+    spell_attribute,
+    spell_command,
+    spell_inline,
+    spell_name,
+    spell_word,
+)
+from hvbuild.model.host import Service
+from hvbuild.model.plan import HostPlan, ImageEntry, Launch, Plan
+from hvbuild.model.vm import Fifo, Sched, Sporadic
+from hvbuild.render.codes import UNSPELLABLE
+from hvbuild.resolve.hostrows import host_steps
+from hvbuild.source import NOWHERE, Origin
+from hvbuild.units import hex_address
+
+# mkifs waits 5 s for a path unless told otherwise (mkifs reference, `waitfor`).
+_DEFAULT_WAIT = ""
+_TENTH = 100_000_000
+# RLIMIT_AS as `on -L` counts it (QNX 8.0, `on`; hypervisor memory page).
+_RLIMIT_AS = 6
+_SYSTEM_PARTITION = "System"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryView:
+    """One image entry: attribute words, and the rest of its line (an inline body included)."""
+
+    attributes: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildfileView:
+    """What `mifs.build.j2` places."""
+
+    title: str
+    target: str
+    image: str
+    virtual: str
+    startup: str
+    kernel_attributes: str
+    environment: str
+    kernel: str
+    script: tuple[str, ...]
+    entries: tuple[EntryView, ...]
+
+
+class _Speller:
+    """Mutable: spells words for mkifs and reports those it cannot carry."""
+
+    def __init__(self, faults: Diagnostics) -> None:
+        self._faults = faults
+
+    def need(self, spelled: str | None, text: str, place: Origin) -> str:
+        if spelled is None:
+            self._faults.add(
+                UNSPELLABLE.at(
+                    place, f"mkifs cannot carry `{text!r}`", "this text", helps=["use a plain name"]
+                )
+            )
+            return ""
+        return spelled
+
+    def boot_line(self, words: Sequence[str]) -> str:
+        spelled = " ".join(self.need(spell_word(word), word, NOWHERE) for word in words)
+        return self.need(escape_inline(spelled), spelled, NOWHERE)
+
+    def command(self, words: Sequence[str], place: Origin, *, background: bool) -> str:
+        line = self.need(spell_command(tuple(words), background=background), " ".join(words), place)
+        return self.need(escape_inline(line), line, place)
+
+
+def buildfile_view(plan: Plan, host: HostPlan, faults: Diagnostics) -> BuildfileView:
+    """The buildfile of `plan` in strings; words that mkifs cannot carry are reported."""
+    speller = _Speller(faults)
+    modules = [speller.need(spell_attribute("module", name), name, NOWHERE) for name in host.modules]
+    return BuildfileView(
+        title=f"{plan.stack.name} ({plan.stack.variant})",
+        target=plan.stack.target,
+        image=hex_address(host.image_base) if host.image_base is not None else "",
+        virtual=speller.need(spell_attribute("virtual", host.virtual), host.virtual, NOWHERE),
+        startup=speller.boot_line(host.startup),
+        kernel_attributes=" ".join(["+keeplinked", *modules]) if modules else "",
+        environment=speller.boot_line((f"PATH={host.path}", f"LD_LIBRARY_PATH={host.library_path}")),
+        kernel=speller.boot_line(host.kernel),
+        script=tuple(_script(host, speller)),
+        entries=tuple(_entry(entry, speller) for entry in host.entries),
+    )
+
+
+def _script(host: HostPlan, speller: _Speller) -> Iterator[str]:
+    for step in host_steps():
+        if step.step == "link":
+            yield speller.command(("procmgr_symlink", step.command, step.path), NOWHERE, background=False)
+        else:
+            yield speller.command(shlex.split(step.command), NOWHERE, background=True)
+            yield speller.command(("waitfor", step.wait_for), NOWHERE, background=False)
+    for name, budget, critical_ms in host.partitions:
+        words = ["sched_aps", name, str(budget), *([str(critical_ms)] if critical_ms else [])]
+        yield speller.command(words, NOWHERE, background=False)
+    for service in host.services:
+        yield from _service(service, speller)
+    for peer in host.peers:
+        if any(service.command.startswith("io-sock") for service in host.services):
+            yield speller.command(("ifconfig", peer.interface, "create"), peer.origin, background=False)
+            binding = ("vpctl", peer.interface, f"peer={peer.vdev_path}", f"bind={peer.bind}")
+            yield speller.command(binding, peer.origin, background=False)
+    for launch in host.launches:
+        yield speller.command(_launch_words(launch), launch.origin, background=True)
+
+
+def _service(service: Service, speller: _Speller) -> Iterator[str]:
+    yield speller.command(service_words(service), service.origin, background=not service.foreground)
+    for path in service.wait_for:
+        seconds = _DEFAULT_WAIT
+        if service.wait is not None:
+            tenths = -(-service.wait // _TENTH)
+            seconds = f"{tenths // 10}.{tenths % 10}"
+        yield speller.command(
+            ("waitfor", path, *([seconds] if seconds else [])), service.origin, background=False
+        )
+
+
+def service_words(service: Service) -> tuple[str, ...]:
+    """The words that start a service, with what places it."""
+    on = on_words(
+        sched=service.sched,
+        cpus=tuple(sorted(service.cpus or ())),
+        cluster=service.cluster,
+        partition=service.partition,
+    )
+    return (*on, *shlex.split(service.command))
+
+
+def on_words(
+    *,
+    sched: Sched | None,
+    cpus: tuple[int, ...],
+    cluster: str | None,
+    partition: str | None,
+    memory_limit: int | None = None,
+) -> tuple[str, ...]:
+    """The words `on …` that place a command; empty when there is nothing to say.
+
+    Source: QNX utilities, `on`: -p priority, -C pCPU (8.0: or cluster), -X aps=partition, -L rlimit.
+    """
+    words: list[str] = []
+    if sched is not None and not isinstance(sched, Sporadic):
+        words += ["-p", f"{sched.priority}{'f' if isinstance(sched, Fifo) else 'r'}"]
+    for cpu in cpus:
+        words += ["-C", str(cpu)]
+    if cluster is not None:
+        words += ["-C", cluster]
+    if partition is not None and partition != _SYSTEM_PARTITION:
+        words += ["-X", f"aps={partition}"]
+    if memory_limit is not None:
+        words += ["-L", f"{_RLIMIT_AS}:{memory_limit}:{memory_limit}"]
+    return ("on", *words) if words else ()
+
+
+def _launch_words(launch: Launch) -> tuple[str, ...]:
+    on = on_words(
+        sched=launch.sched,
+        cpus=launch.cpus,
+        cluster=launch.cluster,
+        partition=launch.partition,
+        memory_limit=launch.memory_limit,
+    )
+    return (*on, "qvm", f"@{launch.config_path}")
+
+
+def _entry(entry: ImageEntry, speller: _Speller) -> EntryView:
+    attributes = []
+    if entry.link:
+        attributes.append("type=link")
+    if entry.optional:
+        attributes.append("+optional")
+    if entry.raw:
+        attributes.append("+raw")
+    if entry.user is not None:
+        attributes.append(f"uid={entry.user}")
+    if entry.group is not None:
+        attributes.append(f"gid={entry.group}")
+    if entry.mode:
+        attributes.append(f"perms={entry.mode}")
+    name = speller.need(spell_name(entry.path), entry.path, entry.origin)
+    if entry.content is not None:
+        body = speller.need(spell_inline(entry.content), entry.content, entry.origin)
+    else:
+        host = entry.link or entry.source
+        body = speller.need(spell_name(host), host, entry.origin)
+    return EntryView(attributes=" ".join(attributes), text=f"{name}={body}", reason=entry.reason)

@@ -1,0 +1,148 @@
+"""The only writer of build folders: files appear together or not at all, one writer at a time.
+
+A write is staged in full, then committed by one rename; moving the staged files into place can be repeated,
+so a run that was killed half-way is finished by the next one that takes the lock.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+_LOCK = ".hvbuild.lock"
+_STAGING = ".hvbuild-staging"
+_PENDING = ".hvbuild-pending"
+_EDITED = ".edited"
+
+
+class FolderBusy(Exception):  # noqa: N818 - says what is the case
+    """Another process is writing the build folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"another hvbuild is writing `{folder}`")
+        self.folder = folder
+
+
+def digest(data: bytes) -> str:
+    """The sha256 of `data` in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_digest(path: Path) -> str | None:
+    """The sha256 of a file in hex; None where there is none."""
+    try:
+        return digest(path.read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def locked(folder: Path, *, patience: float = 600.0) -> Iterator[None]:
+    """Hold the folder's lock, waiting up to `patience` seconds; FolderBusy after that.
+
+    A write that an earlier process had committed but not finished is finished first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        _acquire(handle, folder, patience)
+        _finish(folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(handle: int, folder: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            if fault.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise
+            if time.monotonic() >= deadline:
+                raise FolderBusy(folder) from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def write_together(folder: Path, files: Mapping[str, bytes], remove: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Put `files` (names relative to `folder`) in place and delete `remove`; return what changed.
+
+    The caller holds the lock. Files whose bytes are already there keep their time stamps.
+    """
+    changed = {name: data for name, data in files.items() if not _same(folder / name, data)}
+    gone = tuple(name for name in remove if (folder / name).exists())
+    if not changed and not gone:
+        return ()
+    staging = folder / _STAGING
+    shutil.rmtree(staging, ignore_errors=True)
+    for name, data in changed.items():
+        path = staging / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_through(path, data)
+    (staging / "files").mkdir(parents=True, exist_ok=True)
+    _write_through(staging / "remove", "\n".join(gone).encode())
+    staging.rename(folder / _PENDING)
+    _finish(folder)
+    return (*changed, *gone)
+
+
+def _same(path: Path, data: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _finish(folder: Path) -> None:
+    """Move committed files into place; safe to repeat at any point."""
+    shutil.rmtree(folder / _STAGING, ignore_errors=True)
+    pending = folder / _PENDING
+    if not pending.is_dir():
+        return
+    files = pending / "files"
+    for path in sorted(files.rglob("*")):
+        if path.is_file():
+            target = folder / path.relative_to(files)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    removals = pending / "remove"
+    if removals.is_file():
+        for name in removals.read_text().splitlines():
+            (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(pending, ignore_errors=True)
+
+
+def keep_edited(folder: Path, expected: Mapping[str, str]) -> tuple[str, ...]:
+    """Keep each file that no longer has its `expected` digest as `NAME.edited`; return their names.
+
+    The caller holds the lock. A file that is missing is not an edit.
+    """
+    kept = []
+    for name, wanted in expected.items():
+        path = folder / name
+        present = file_digest(path)
+        if present is not None and present != wanted:
+            shutil.copyfile(path, path.with_name(path.name + _EDITED))
+            kept.append(name)
+    return tuple(kept)
+
+
+def edited_copy(folder: Path, name: str) -> Path:
+    """Where the hand-edited copy of an artifact is kept."""
+    path = folder / name
+    return path.with_name(path.name + _EDITED)

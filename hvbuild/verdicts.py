@@ -1,0 +1,130 @@
+"""Verdicts of earlier checks, kept by what they depend on: the inputs' digests and the tool itself.
+
+A warm check reads its inputs' bytes and this cache, and nothing of the model. Files that were looked for and
+not there count as inputs too, so that adding one is noticed.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hvbuild.diagnostics import Diagnostic, Label, Severity
+from hvbuild.shipped import shipped_folder
+from hvbuild.source import SourceFile, Span
+from hvbuild.store import file_digest
+from hvbuild.version import __version__
+
+_LAYOUT = 1
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDigest:
+    """A file as it is named by people, and the sha256 of its bytes; None: looked for and not there."""
+
+    name: str
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a check said, and everything it read."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    inputs: tuple[NamedDigest, ...]
+
+
+@cache
+def tool_digest() -> str:
+    """What this hvbuild is: its version, and the size and time of each file of it."""
+    seal = hashlib.sha256(__version__.encode())
+    for folder in (_PACKAGE, shipped_folder("schemas")):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".py", ".json") and path.is_file():
+                facts = path.stat()
+                seal.update(f"{path.name}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
+    return seal.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictCache:
+    """Verdicts by question, in a folder that need not exist; as good as none when it cannot be used."""
+
+    folder: Path
+
+    def find(self, question: Iterable[str]) -> Verdict | None:
+        """The verdict on `question`, when every input still has the bytes it had then."""
+        try:
+            held = json.loads(self._place(question).read_text(encoding="utf-8"))
+            if held["layout"] != _LAYOUT:
+                return None
+            inputs = tuple(NamedDigest(name, known) for name, known in held["inputs"])
+            if any(file_digest(Path(item.name)) != item.digest for item in inputs):
+                return None
+            return Verdict(diagnostics=_diagnostics(held["diagnostics"]), inputs=inputs)
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
+
+    def keep(self, question: Iterable[str], verdict: Verdict) -> None:
+        """Hold `verdict`; whatever stands in the way is ignored."""
+        body = json.dumps(
+            {
+                "layout": _LAYOUT,
+                "inputs": [[item.name, item.digest] for item in verdict.inputs],
+                "diagnostics": [_as_json(diagnostic) for diagnostic in verdict.diagnostics],
+            }
+        )
+        place = self._place(question)
+        with suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=place.parent, suffix=".new")
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(body)
+            Path(name).replace(place)
+
+    def _place(self, question: Iterable[str]) -> Path:
+        key = "\0".join((tool_digest(), str(Path.cwd()), *question))
+        return self.folder / "verdicts" / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+
+
+def _as_json(diagnostic: Diagnostic) -> list[Any]:
+    labels = [
+        [label.span.file.path, label.span.start, label.span.end, label.text, label.primary]
+        for label in diagnostic.labels
+    ]
+    head = [diagnostic.code, diagnostic.name, diagnostic.severity.value, diagnostic.message, diagnostic.route]
+    return [*head, labels, list(diagnostic.notes), list(diagnostic.helps)]
+
+
+def _diagnostics(rows: list[list[Any]]) -> tuple[Diagnostic, ...]:
+    files: dict[str, SourceFile] = {}
+
+    def span(path: str, start: int, end: int) -> Span:
+        if path not in files:
+            known = Path(path)
+            text = known.read_text(encoding="utf-8") if known.is_file() else ""
+            files[path] = SourceFile(path, text)
+        return Span(files[path], start, end)
+
+    return tuple(
+        Diagnostic(
+            code=code,
+            name=name,
+            severity=Severity(severity),
+            message=message,
+            route=route,
+            labels=tuple(
+                Label(span(path, start, end), text, primary) for path, start, end, text, primary in labels
+            ),
+            notes=tuple(notes),
+            helps=tuple(helps),
+        )
+        for code, name, severity, message, route, labels, notes, helps in rows
+    )
