@@ -83,12 +83,13 @@ def vdev(
     kind: str,
     loc: Any = None,
     line: Any = None,
+    *,
     name: str = "",
     space: Space = Space.MEM,
     length: int | None = None,
     **options: Any,
 ) -> Vdev:
-    """A device; options by keyword (`_` for `-`), a list for one that accumulates, True for one without value."""
+    """A device; options by keyword (`_` for `-`), a list for one that adds up, True for one without value."""
     made: list[Option] = []
     for key, value in options.items():
         for each in value if isinstance(value, list) else [value]:
@@ -113,7 +114,7 @@ def vdev(
 
 
 def window(
-    start: Any, length: Any = 0x1000, flags: str = "rwn", host: Any = None, space: Space = Space.MEM
+    start: Any, length: Any = 0x1000, flags: str = "rwn", host: Any = None, *, space: Space = Space.MEM
 ) -> PassWindow:
     letters = frozenset("rwxcstnm") if "m" in flags else frozenset(flags)
     return PassWindow(
