@@ -17,6 +17,7 @@ import pytest
 
 from hvbuild.__main__ import main
 from hvbuild.cli import group
+from hvbuild.codes import all_codes
 from hvbuild.commands.answer import AnsweringCommand, Settings, spoken
 from hvbuild.commands.arguments import DURATION, LINE, PATH, SHARD, TARGET
 from hvbuild.commands.certify import MergingCommand
@@ -24,7 +25,7 @@ from hvbuild.commands.fault import fault_report
 from hvbuild.commands.listing import NAMES, summary, top_help
 from hvbuild.diagnostics import Code, Diagnostic, Severity, StackInvalid
 from hvbuild.report.exits import Exit
-from hvbuild.report.outcome import CannotAnswer, Outcome, cannot_open
+from hvbuild.report.outcome import CANNOT_OPEN, CannotAnswer, Outcome, cannot_open
 from hvbuild.version import __version__
 
 DATA = Path(__file__).parent / "data"
@@ -286,7 +287,7 @@ def test_a_file_that_cannot_be_opened_in_every_form(command_of: Install) -> None
             "text": "",
         }
     ]
-    assert as_line.out == "a.yaml:1:1: error[HV0023]: cannot open `a.yaml`: permission denied\n"
+    assert as_line.out == f"a.yaml:1:1: error[{CANNOT_OPEN.code}]: cannot open `a.yaml`: permission denied\n"
 
 
 def test_an_operating_system_fault_without_a_file_is_said_too() -> None:
@@ -404,6 +405,29 @@ def test_schema_lists_and_prints() -> None:
     assert json.loads(say("schema", "stack").out)["$schema"].endswith("2020-12/schema")
     assert json.loads(say("schema", "stack", "--format", "json").out)["schema"]["type"] == "object"
     assert json.loads(say("schema", "--format", "json").out)["schemas"] == names
+
+
+def test_every_code_is_explained() -> None:
+    for code in all_codes():
+        by_code, by_name = say("explain", code.code), say("explain", code.name.upper())
+
+        assert (by_code.code, by_code.err) == (Exit.YES, "")
+        assert by_code.out.startswith(f"{code.severity}[{code.code}]: {code.name}\n")
+        assert f"\nsource: {code.source}\n" in by_code.out
+        assert by_name.out == by_code.out
+
+
+def test_an_unknown_code_is_wrong_use_with_near_misses() -> None:
+    said = say("explain", "HV20003")
+
+    assert (said.code, said.out) == (Exit.NO_ANSWER, "")
+    assert said.err.startswith("hvbuild: no code 'HV20003'; did you mean HV2003")
+
+
+def test_an_explanation_as_json_is_one_document() -> None:
+    said = json.loads(say("explain", CANNOT_OPEN.code, "--format", "json").out)
+
+    assert (said["format"], said["name"], said["severity"]) == ("hvbuild-code/1", "cannot-open", "error")
 
 
 # --- processes: imports, pipes, entry -------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 
 if TYPE_CHECKING:
     from hvbuild.report.outcome import Outcome
@@ -19,4 +19,11 @@ def command(topic: str) -> Outcome:
 
     A code may be given by its name too.
     """
-    return not_yet("explain")
+    from hvbuild.codes import all_codes
+    from hvbuild.report.explain import explained, read_examples
+    from hvbuild.shipped import shipped_file
+
+    if topic == "model":
+        return not_yet("explain model")
+    examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
+    return explained(topic, all_codes(), examples)
