@@ -5,6 +5,7 @@ allowed; tags, merge keys, directives and spellings that readers of YAML disagre
 """
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from hvbuild.source import SourceFile, Span
 MAX_DEPTH = 64
 # A stack of 64 guests (165 KB) has about 10,000 nodes; aliases count with all that they repeat.
 MAX_NODES = 200_000
+
+_BLANKS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 
 
 def _code(number: str, name: str, meaning: str, source: str = "YAML 1.2.2") -> Code:
@@ -169,10 +172,8 @@ class _Grower:
 
     def _scalar(self, event: Any) -> None:
         start, end = event.start_mark.index, event.end_mark.index
-        if event.ctag is not None:
-            start = self._refuse_tag(start)
-        if event.anchor is not None:
-            start = self._past_blanks(start + len(event.anchor) + 1)
+        if event.ctag is not None or event.anchor is not None:
+            start = self._past_properties(start)
         parent = self._open[-1] if self._open else None
         is_key = parent is not None and parent.is_mapping and parent.expects_key
         if event.style is None and not event.value:
@@ -222,8 +223,8 @@ class _Grower:
 
     def _start(self, event: Any) -> None:
         start = event.start_mark.index
-        if event.ctag is not None:
-            start = self._refuse_tag(start)
+        if event.ctag is not None or event.anchor is not None:
+            start = self._past_properties(start)
         if len(self._open) >= MAX_DEPTH:
             message = f"mappings and lists are nested more than {MAX_DEPTH} deep"
             raise _Stop(TOO_DEEP.at(self._span(start, start + 1), message, "one level too many"))
@@ -331,28 +332,28 @@ class _Grower:
         if owner and isinstance(owner[-1].node, Scalar):
             listed = ", ".join([owner[-1].node.text, *names])
             helps = [f"a list needs brackets: `{owner[-1].key}: [{listed}]`"]
-        if names[0].endswith(":"):
-            helps = [f"put a space after the colon: `{names[0]} `"]
+        if ":" in names[0]:
+            helps = [f"put a space after the colon: `{names[0].replace(':', ': ', 1)}`"]
         label = "read as a key" if len(names) == 1 else "read as keys"
         self._faults.append(KEY_WITHOUT_VALUE.at(first.span.to(last.span), message, label, helps=helps))
 
-    def _refuse_tag(self, start: int) -> int:
+    def _past_properties(self, at: int) -> int:
+        """Where the node begins whose anchor or tag stands at `at`; a tag is reported."""
         text = self._file.text
-        at = text.find("!", start)
-        end = at
-        while end < len(text) and not text[end].isspace() and text[end] not in ",[]{}":
-            end += 1
-        helps = ("leave the tag out; quote the value if it is text that begins with `!`",)
-        self._faults.append(
-            TAG.at(self._span(at, end), f"tag `{text[at:end]}` is not allowed", "tag", helps=helps)
-        )
-        return self._past_blanks(end)
+        while text[at : at + 1] in ("&", "!"):
+            end = at
+            while end < len(text) and text[end] not in " \t\r\n,[]{}":
+                end += 1
+            if text[at] == "!":
+                helps = ("leave the tag out; quote the value if it is text that begins with `!`",)
+                message = f"tag `{text[at:end]}` is not allowed"
+                self._faults.append(TAG.at(self._span(at, end), message, "tag", helps=helps))
+            at = self._past_blanks(end)
+        return at
 
     def _past_blanks(self, at: int) -> int:
-        text = self._file.text
-        while at < len(text) and text[at] in " \t\r\n":
-            at += 1
-        return at
+        found = _BLANKS.match(self._file.text, at)
+        return found.end() if found is not None else at
 
     def _span(self, start: int, end: int) -> Span:
         return Span(self._file, start, min(max(start, end), len(self._file.text)))
