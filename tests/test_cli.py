@@ -112,7 +112,7 @@ def test_every_listed_command_is_there_with_the_common_options(name: str) -> Non
 
 def test_every_command_module_is_listed() -> None:
     folder = DATA.parents[1] / "hvbuild/commands"
-    frame = {"__init__", "answer", "arguments", "fault", "listing", "pipe"}
+    frame = {"__init__", "answer", "arguments", "fault", "listing", "pipe", "stacks"}
 
     assert {path.stem for path in folder.glob("*.py")} - frame == set(NAMES)
 
@@ -465,7 +465,7 @@ def test_help_of_a_command_imports_that_command_only(name: str) -> None:
     found = modules_after(name, "--help")
 
     assert not found & HEAVY
-    assert {module for module in found if module.startswith("hvbuild.")} == {
+    assert {module for module in found if module.startswith("hvbuild.")} - {"hvbuild.commands.stacks"} == {
         "hvbuild.__main__",
         "hvbuild.cli",
         "hvbuild.commands",

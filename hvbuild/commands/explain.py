@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering
+from hvbuild.commands.answer import answering, not_yet
 
 if TYPE_CHECKING:
     from hvbuild.report.outcome import Outcome
