@@ -33,6 +33,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.formats.qvmconf_codes",
     "hvbuild.formats.buildfile_codes",
     "hvbuild.formats.dts_faults",
+    "hvbuild.formats.target_codes",
 )
 
 

@@ -1,7 +1,7 @@
 """HV52xx: facts that are said in several places and must agree: network peers and guest command lines."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hvbuild.diagnostics import Severity, other
@@ -68,6 +68,16 @@ def _paths(scene: Scene) -> dict[str, Vdev]:
     }
 
 
+def _system_in(path: str) -> str:
+    return path.removeprefix(_QVM).split("/", 1)[0]
+
+
+def _is_nowhere(peer: str, scene: Scene, paths: Mapping[str, Vdev], systems: set[str]) -> bool:
+    """True for the path of a guest's device that is known not to exist."""
+    known = _system_in(peer) in systems or scene.system.complete
+    return peer.startswith(_QVM) and peer not in paths and known
+
+
 @rule("HV5201", "peer-unknown", source=_PEERS)
 def peer_unknown(scene: Scene) -> Iterator[Finding]:
     """A network device names a device of another guest that does not exist: its link stays down.
@@ -76,12 +86,8 @@ def peer_unknown(scene: Scene) -> Iterator[Finding]:
     """
     paths, systems = _paths(scene), {vm.vm.system for vm in scene.vms}
     for end in ends(scene):
-        named = end.peer.removeprefix(_QVM).split("/", 1)[0]
-        if (
-            end.peer.startswith(_QVM)
-            and end.peer not in paths
-            and (named in systems or scene.system.complete)
-        ):
+        if _is_nowhere(end.peer, scene, paths, systems):
+            named = _system_in(end.peer)
             why = "has no such device" if named in systems else "is no guest of this system"
             yield found(
                 end.option.origin or end.vdev.origin,
@@ -95,9 +101,12 @@ def peer_unknown(scene: Scene) -> Iterator[Finding]:
 def peers_not_reciprocal(scene: Scene) -> Iterator[Finding]:
     """Two network devices do not name each other: the link stays down without a message."""
     by_path = {end.path: end for end in ends(scene) if end.vdev.name}
+    paths, systems = _paths(scene), {vm.vm.system for vm in scene.vms}
     for end in ends(scene):
         far = by_path.get(end.peer)
-        if far is not None and far.peer != end.path and far.vdev is not end.vdev:
+        if far is None or far.vdev is end.vdev or _is_nowhere(far.peer, scene, paths, systems):
+            continue
+        if far.peer != end.path:
             yield found(
                 end.option.origin or end.vdev.origin,
                 f"`{end.vdev.label}` of {end.vm.text} and its peer `{far.vdev.label}` do not name each other",

@@ -41,10 +41,7 @@ CODES = tuple(each.row for each in ALL_RULES)
 # In that door these rules are left out, so that one fault stays one diagnostic.
 SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
     {
-        "HV2022": "HV8028",
-        "HV3006": "HV8025",
         "HV3007": "HV8022",
-        "HV3104": "HV8019",
         "HV3107": "HV8022",
         "HV3109": "HV8021",
         "HV3310": "HV8023",
