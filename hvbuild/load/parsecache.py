@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping as ReadOnly
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,18 +28,6 @@ _MOST_CHARACTERS = 8_000_000
 _PLAIN, _AS_WRITTEN, _GIVEN, _ABSENT, _MAPPING, _SEQUENCE = range(6)
 
 
-def cache_folder(environment: ReadOnly[str, str]) -> Path:
-    """Where caches live: `$HVBUILD_CACHE`, else `$XDG_CACHE_HOME/hvbuild`, else `~/.cache/hvbuild`."""
-    own = environment.get("HVBUILD_CACHE")
-    if own:
-        return Path(own)
-    shared = environment.get("XDG_CACHE_HOME", "")
-    # The XDG base directory specification: a relative path is to be ignored.
-    if shared.startswith("/"):
-        return Path(shared, "hvbuild")
-    return Path(environment.get("HOME") or "~", ".cache", "hvbuild")
-
-
 @dataclass(frozen=True, slots=True)
 class ParseCache:
     """Trees by the digest of tool version and bytes, in a folder that need not exist."""
@@ -56,7 +43,7 @@ class ParseCache:
                 return None
             file = SourceFile(path, data.decode())
             root = _node(json.loads(body), file)
-        except (OSError, ValueError, TypeError, IndexError, RecursionError):
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
             return None
         return Reading(file=file, root=root) if isinstance(root, Mapping) else None
 
