@@ -29,6 +29,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.rules.catalog",
     "hvbuild.render.codes",
     "hvbuild.certify.codes",
+    "hvbuild.simulating",
     "hvbuild.drift",
     "hvbuild.formats.qvmconf_codes",
     "hvbuild.formats.buildfile_codes",

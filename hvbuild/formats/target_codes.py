@@ -26,3 +26,5 @@ ROW_BACKWARDS = Code(
     meaning="an entry of a captured memory map ends before it starts",
     source="QNX 8.0, System page: asinfo (end is the last byte)",
 )
+
+CODES = (NOT_A_CAPTURE, ROW_NOT_READ, ROW_BACKWARDS)
