@@ -78,6 +78,12 @@ class Catalog:
         """The row of a bare vdev type; a certified variant (`pl011-safety`) has the row of its plain form."""
         return self.vdevs.get(kind) or self.vdevs.get(kind.removesuffix("-safety"))
 
+    def loc_bytes(self, kind: str) -> int | None:
+        """How many bytes the `loc` of a vdev type claims, where that is known."""
+        row = self.vdev(kind)
+        sizes = [w.size for w in row.windows if "loc" in (w.option, w.same)] if row is not None else []
+        return sizes[0] if sizes else None
+
     def vdev_option(self, kind: str, name: str, target: str | None = None) -> OptionRow | None:
         """The row of an option inside `vdev kind`, a device's own row before the common one."""
         row = self.vdev(kind)

@@ -23,7 +23,7 @@ from hvbuild.rules.allowance import apply_remarks
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import Span
-from hvbuild.verdicts import NamedDigest
+from hvbuild.verdicts import NamedDigest, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,14 @@ class Checker:
             return self._checked(place, variant, layers, inputs)
         except StackInvalid as fault:
             raise CheckFailed(fault, inputs) from None
+
+    def verdict(self, place: StackPlace, variant: str) -> Verdict:
+        """What a check says, with everything it read; nothing is raised for faults of the input."""
+        try:
+            found = self.check(place, variant)
+        except CheckFailed as fault:
+            return Verdict(diagnostics=fault.diagnostics, inputs=fault.inputs)
+        return Verdict(diagnostics=found.diagnostics, inputs=found.inputs)
 
     def _checked(
         self, place: StackPlace, variant: str, layers: Layers, inputs: tuple[NamedDigest, ...]

@@ -146,3 +146,15 @@ def edited_copy(folder: Path, name: str) -> Path:
     """Where the hand-edited copy of an artifact is kept."""
     path = folder / name
     return path.with_name(path.name + _EDITED)
+
+
+def cache_folder(environment: Mapping[str, str]) -> Path:
+    """Where caches live: `$HVBUILD_CACHE`, else `$XDG_CACHE_HOME/hvbuild`, else `~/.cache/hvbuild`."""
+    own = environment.get("HVBUILD_CACHE")
+    if own:
+        return Path(own)
+    shared = environment.get("XDG_CACHE_HOME", "")
+    # The XDG base directory specification: a relative path is to be ignored.
+    if shared.startswith("/"):
+        return Path(shared, "hvbuild")
+    return Path(environment.get("HOME") or "~", ".cache", "hvbuild")

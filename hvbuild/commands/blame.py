@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import LINE
 
 if TYPE_CHECKING:
@@ -22,4 +22,6 @@ def command(place: tuple[Path, int]) -> Outcome:
 
     FILE lies in a build folder, whose manifest knows.
     """
-    return not_yet("blame")
+    from hvbuild.report.blame import blamed
+
+    return blamed(*place)

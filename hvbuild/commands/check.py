@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import stack_argument
+from hvbuild.commands.stacks import opened, verdicts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,15 @@ def command(stack: Path, variant: tuple[str, ...], all_variants: bool) -> Outcom
 
     STACK is a stack folder or a stack.yaml.
     """
+    from hvbuild.report.outcome import Outcome
+
     if variant and all_variants:
         raise click.UsageError("--variant and --all-variants exclude each other.")
-    return not_yet("check")
+    place = opened(stack)
+    answers = verdicts(place, place.variants if all_variants else variant or ("base",))
+    found = dict.fromkeys(each for _, verdict in answers for each in verdict.diagnostics)
+    clean = [name for name, verdict in answers if not verdict.diagnostics]
+    return Outcome(
+        diagnostics=tuple(sorted(found, key=lambda each: each.sort_key)),
+        remark="".join(f"{place.name} ({name}): clean\n" for name in clean),
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 
 if TYPE_CHECKING:
     from hvbuild.report.outcome import Outcome
@@ -24,6 +24,8 @@ def command(topic: str) -> Outcome:
     from hvbuild.shipped import shipped_file
 
     if topic == "model":
-        return not_yet("explain model")
+        from hvbuild.report.schedule import model_outcome
+
+        return model_outcome()
     examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
     return explained(topic, all_codes(), examples)

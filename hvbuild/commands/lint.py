@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH, target_option
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ def command(files: tuple[Path, ...], target: str | None, kind: str | None, vm: t
 
     Each FILE is one VM or image; files given together are one system.
     """
+    from hvbuild.linting import lint
+    from hvbuild.report.outcome import Outcome
+
     if not files and not vm:
         raise click.UsageError("give a FILE or --vm.")
-    return not_yet("lint")
+    found = lint(files, vm, kind, target)
+    return Outcome(diagnostics=found, remark="" if found else "clean\n")

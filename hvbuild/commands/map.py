@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,4 +22,11 @@ def command(stack: Path, variant: str) -> Outcome:
 
     Guest-physical and host-physical memory, interrupts, vCPUs and partitions, with the free gaps.
     """
-    return not_yet("map")
+    from hvbuild.report.map import map_data, map_text, system_map
+    from hvbuild.report.outcome import Outcome
+
+    found = checked(opened(stack), variant)
+    sections = system_map(found.plan.system, lambda vdev: found.catalog.loc_bytes(vdev.type))
+    return Outcome(
+        diagnostics=found.diagnostics, text=map_text(sections), data=map_data(sections), whole=True
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import folder_option, stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,4 +23,7 @@ def command(stack: Path, variant: str, output: Path | None) -> Outcome:
 
     All artifacts are written together, or none.
     """
-    return not_yet("render")
+    from hvbuild.building import build
+    from hvbuild.report.built import built_outcome
+
+    return built_outcome(build(checked(opened(stack), variant), output))

@@ -45,4 +45,9 @@ def command(
         raise click.UsageError("give STACK or --scenario, and not both.")
     if scenario and (variant or workload or until is not None or trace):
         raise click.UsageError("--scenario goes with --profile only.")
+    if scenario is not None:
+        from hvbuild.report.schedule import scenario_outcome
+        from hvbuild.simulating import run_scenario
+
+        return scenario_outcome(run_scenario(scenario, profile or "published"))
     return not_yet("simulate")

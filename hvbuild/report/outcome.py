@@ -41,7 +41,7 @@ class CannotAnswer(Exception):  # noqa: N818 - named for what it says
 
 
 CANNOT_OPEN = Code(
-    code="HV0040",
+    code="HV0023",
     name="cannot-open",
     severity=Severity.ERROR,
     meaning="A file that was asked for, or that a stack names, cannot be opened, read or written.",

@@ -1,0 +1,65 @@
+"""Hand-kept files checked as one system: their text by their languages, their meaning by the shared rules."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hvbuild.catalog import Catalog, shipped_catalog
+from hvbuild.codes import codes_by_name
+from hvbuild.diagnostics import Diagnostic
+from hvbuild.formats.qvmconf import Document, read_qvmconf
+from hvbuild.formats.qvmconf_command import files_named, read_command
+from hvbuild.load.remarks import Remark, remarks_in
+from hvbuild.meaning.hand_kept import lint_documents
+from hvbuild.rules.allowance import apply_remarks
+from hvbuild.rules.catalog import HAND_KEPT_RULES
+from hvbuild.rules.rule import run_rules
+from hvbuild.source import SourceFile
+
+_BY_ENDING = {".build": "buildfile", ".bld": "buildfile", ".dts": "dts", ".dtsi": "dts", ".dtso": "dts"}
+QVMCONF, BUILDFILE, DEVICETREE = "qvmconf", "buildfile", "dts"
+
+
+def kind_of(path: Path, said: str | None) -> str:
+    """What a file is: as said, else by its ending, else a qvmconf."""
+    if said is not None:
+        return said
+    return next((kind for ending, kind in _BY_ENDING.items() if path.name.endswith(ending)), QVMCONF)
+
+
+def read_source(path: Path) -> SourceFile:
+    """The text of a hand-kept file; bytes that are no UTF-8 are kept as escapes. OSError where there is none."""
+    return SourceFile(path.as_posix(), path.read_bytes().decode("utf-8", "surrogateescape"))
+
+
+def lint(
+    files: Sequence[Path], commands: Sequence[str], kind: str | None, target: str | None
+) -> tuple[Diagnostic, ...]:
+    """Every fault of the files, ordered by place; OSError where one cannot be opened.
+
+    Each qvmconf file and each command line is one VM; together they are one system.
+    """
+    catalog = shipped_catalog()
+    sources = [(kind_of(path, kind), read_source(path)) for path in files]
+    vms = [[read_qvmconf(file, catalog)] for what, file in sources if what == QVMCONF]
+    vms += [_from_command(text, number, catalog) for number, text in enumerate(commands, start=1)]
+    held = lint_documents(vms, catalog, target=target)
+    found = [*held.faults, *run_rules(held.system, HAND_KEPT_RULES, catalog)]
+    texts = {document.file: document for documents in held.documents for document in documents}
+    return _with_remarks(found, list(texts))
+
+
+def _from_command(text: str, number: int, catalog: Catalog) -> list[Document]:
+    command = SourceFile(f"--vm {number}", text)
+    named = {name: read_source(Path(name)) for name in files_named(command)}
+    return list(read_command(command, named, catalog))
+
+
+def _with_remarks(found: Sequence[Diagnostic], files: Sequence[SourceFile]) -> tuple[Diagnostic, ...]:
+    remarks: list[Remark] = []
+    faults: list[Diagnostic] = []
+    for file in files:
+        said, unread = remarks_in(file)
+        remarks += said
+        faults += unread
+    kept = apply_remarks(found, remarks, codes_by_name()) if remarks else tuple(found)
+    return tuple(sorted({*kept, *faults}, key=lambda each: each.sort_key))
