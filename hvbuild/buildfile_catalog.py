@@ -47,23 +47,20 @@ class BuildfileCatalog:
     attributes: tuple[Attribute, ...]
     modifiers: tuple[Attribute, ...]
     commands: Mapping[str, Command]
-    common_options: Mapping[str, str]
+    common_options: str
     limits: Mapping[str, int]
     startups: tuple[tuple[str, str], ...]
     providers: tuple[tuple[str, tuple[str, ...]], ...]
     builtin_paths: tuple[str, ...]
     environment: frozenset[str]
 
-    def startup_options(self, program: str, targets: tuple[str, ...]) -> str:
-        """The getopt letters of startup `program`: those of every startup of the release, then the board's.
+    def startup_options(self, program: str) -> str:
+        """The getopt letters of startup `program`: those of every startup, then its board's own.
 
-        `targets` are the target and its parents, nearest first; empty takes the newest list. A letter is
-        followed by `:` when it takes a value and by `::` when a number may follow it.
+        A letter is followed by `:` when it takes a value and by `::` when a number may follow it.
         """
-        rows = self.common_options
-        common = next((rows[name] for name in targets if name in rows), [*rows.values()][-1])
         board = next((options for name, options in self.startups if fnmatchcase(program, name)), "")
-        return common + board
+        return self.common_options + board
 
     def provided_by(self, program: str) -> tuple[str, ...] | None:
         """Patterns of the paths that `program` makes, or None when the program is not known."""
@@ -98,7 +95,7 @@ def buildfile_catalog() -> BuildfileCatalog:
             row["name"]: Command(name=row["name"], least=row["least"], most=row["most"])
             for row in raw["commands"]
         },
-        common_options={row["target"]: row["options"] for row in raw["common_options"]},
+        common_options=raw["common_options"]["options"],
         limits={name: row["value"] for name, row in raw["limits"].items()},
         startups=tuple((row["program"], row["options"]) for row in raw["startups"]),
         providers=tuple((row["program"], tuple(row["paths"])) for row in raw["providers"]),

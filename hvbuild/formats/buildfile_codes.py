@@ -70,6 +70,15 @@ ABBREVIATED = _warning(
     "abbreviated-attribute",
     "a boolean attribute is found by a prefix of its name; write it in full",
 )
+SILENT_VALUE = _error(
+    "HV8514",
+    "value-read-otherwise",
+    "mkifs reads another number than the text says: letters are nothing, an octal mode ends at a wrong digit",
+    policy="mkifs takes it silently and gives the file another owner or mode than was written",
+)
+SHORT_MODE = _warning(
+    "HV8515", "short-mode", "a mode of fewer than three octal digits leaves owner or group without rights"
+)
 
 CODES: tuple[Code, ...] = (
     OPEN_GROUP,
@@ -86,4 +95,6 @@ CODES: tuple[Code, ...] = (
     CONTINUATION,
     BAD_VALUE,
     ABBREVIATED,
+    SILENT_VALUE,
+    SHORT_MODE,
 )

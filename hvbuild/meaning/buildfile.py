@@ -25,10 +25,10 @@ from hvbuild.source import NOWHERE, origin_at
 _FOLDED = frozenset({"type", "uid", "gid", "perms", "dperms", "optional", "dupignore", "prefix", "script"})
 
 
-def image_meaning(document: BuildDocument, targets: tuple[str, ...] = ()) -> Image:
-    """What mkifs would build from `document`; `targets` is the target and its parents, nearest first."""
+def image_meaning(document: BuildDocument) -> Image:
+    """What mkifs would build from `document`."""
     bootable = any(line.boot for line in document.lines) or bool(document.includes)
-    reader = _Reader(targets, "/proc/boot" if bootable else "")
+    reader = _Reader("/proc/boot" if bootable else "")
     for line in document.lines:
         if line.words:
             reader.take(line)
@@ -59,8 +59,7 @@ def area_address(text: str) -> int | None:
 class _Reader:
     """Mutable: follows the lines of one document and the variables that its scripts set."""
 
-    def __init__(self, targets: tuple[str, ...], prefix: str) -> None:
-        self._targets = targets
+    def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self.environment: dict[str, str] = {}
         self.entries: list[Entry] = []
@@ -84,7 +83,7 @@ class _Reader:
                 self.shell_steps.extend(shell_steps(read_shell(line.body.layer), entry.path))
 
     def _boot(self, line: Line) -> None:
-        boot = boot_meaning(line, self._targets)
+        boot = boot_meaning(line)
         self.complete = self.complete and line.body is not None
         if self.boot is None:
             self.boot = boot

@@ -84,7 +84,7 @@ def _takes(letters: str) -> Mapping[str, str]:
     return {match[1]: match[2] for match in re.finditer(r"([A-Za-z0-9])(:{0,2})", letters)}
 
 
-def boot_meaning(line: Line, targets: tuple[str, ...] = ()) -> Boot:
+def boot_meaning(line: Line) -> Boot:
     """What the boot script on `line` says; its body may be kept in a host file and then says nothing here."""
     use = line.boot
     statements = read_boot(line.body.layer) if line.body else ()
@@ -100,7 +100,7 @@ def boot_meaning(line: Line, targets: tuple[str, ...] = ()) -> Boot:
         if not programs:
             name = statement.command.rsplit("/", 1)[-1]
             options, operands = startup_options(
-                statement.arguments, buildfile_catalog().startup_options(name, targets)
+                statement.arguments, buildfile_catalog().startup_options(name)
             )
         programs.append(_program(statement, pairs))
     parts = _Parts(options)

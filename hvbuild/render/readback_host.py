@@ -23,7 +23,7 @@ def buildfile_faults(
     plan: Plan, host: HostPlan, file: SourceFile, releases: tuple[str, ...]
 ) -> Iterator[Diagnostic]:
     """What a buildfile lacks of the plan, or does against it."""
-    image = image_meaning(read_buildfile(file.text, file.path), releases)
+    image = image_meaning(read_buildfile(file.text, file.path))
     whole = Span(file, 0, 0)
     yield from _boot(host, image, whole)
     for entry in host.entries:
@@ -179,7 +179,7 @@ def _drivers(plan: Plan, image: Image) -> Iterator[Diagnostic]:
 
 def buildfile_lines(host: HostPlan, file: SourceFile, releases: tuple[str, ...]) -> Iterator[LineOrigin]:
     """The lines of a buildfile that something declared made, each with the places that declare it."""
-    image = image_meaning(read_buildfile(file.text, file.path), releases)
+    image = image_meaning(read_buildfile(file.text, file.path))
     found: dict[int, dict[Span, None]] = {}
 
     def note(here: Origin, there: Origin) -> None:

@@ -36,13 +36,11 @@ from hvbuild.source import SourceFile
 from hvbuild.units import Nanoseconds
 
 CORPUS = Path(__file__).parents[1] / "corpus/buildfiles"
-SEVEN = ("qnx-7.1", "qnx-7.0")
-EIGHT = ("qnx-8.0", "qnx-7.1", "qnx-7.0")
 
 
-def image(name: str, targets: tuple[str, ...] = ()) -> Image:
+def image(name: str) -> Image:
     path = CORPUS / f"{name}.build"
-    return image_meaning(read_buildfile(path.read_bytes().decode(), path.name), targets)
+    return image_meaning(read_buildfile(path.read_bytes().decode(), path.name))
 
 
 def of_text(text: str) -> Image:
@@ -76,7 +74,7 @@ def test_image_areas(text: str, value: int | None) -> None:
 
 
 def test_boot_of_a_7_1_host() -> None:
-    boot = image("host-7.1", SEVEN).boot
+    boot = image("host-7.1").boot
     assert boot is not None
     assert boot.startup is not None
     assert boot.kernel is not None
@@ -100,7 +98,7 @@ def test_boot_of_a_7_1_host() -> None:
 
 
 def test_boot_of_an_8_0_host() -> None:
-    boot = image("host-8.0", EIGHT).boot
+    boot = image("host-8.0").boot
     assert boot is not None
 
     assert (CpuCluster(name="big", mask=12), CpuCluster(name="little", mask=3)) == boot.clusters
@@ -248,7 +246,7 @@ def test_no_priority(text: str) -> None:
 
 
 def test_launches_and_peers() -> None:
-    seven, eight = image("host-7.1", SEVEN), image("host-8.0", EIGHT)
+    seven, eight = image("host-7.1"), image("host-8.0")
 
     assert (
         QvmLaunch(
@@ -331,7 +329,7 @@ def test_shell_scripts_are_told_by_their_first_line(text: str, yes: bool) -> Non
 
 
 def test_host_facts_of_7_1() -> None:
-    facts = host_facts(image("host-7.1", SEVEN), {"lv.qvmconf": "lv"})
+    facts = host_facts(image("host-7.1"), {"lv.qvmconf": "lv"})
 
     assert {
         "ivi": HostPartition(name="ivi", budget=40, critical=Nanoseconds(20_000_000)),
@@ -382,7 +380,7 @@ def test_what_stands_elsewhere_is_not_known() -> None:
 
 
 def test_unknown_launches_are_left_out() -> None:
-    facts = host_facts(image("host-8.0", EIGHT))
+    facts = host_facts(image("host-8.0"))
 
     assert facts.launches == {}
     assert {"big": frozenset({2, 3}), "little": frozenset({0, 1})} == facts.clusters
