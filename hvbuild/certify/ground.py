@@ -1,0 +1,150 @@
+"""What properties are judged on: the machine of the system as read back, beside what the plan declares."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from hvbuild.certify.places import named_path
+from hvbuild.certify.subject import Subject
+from hvbuild.certify.terms import Terms, terms_of
+from hvbuild.certify.threads import HostThread, cpu_count, host_threads, under
+from hvbuild.machine.claims import Claim
+from hvbuild.machine.guestmemory import GuestMemory
+from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
+from hvbuild.machine.profiles import PROFILES, Profile, profile
+from hvbuild.model.plan import GuestPlan, Plan
+from hvbuild.model.system import System
+from hvbuild.model.vm import VmConfig
+from hvbuild.ranges import AddressRange
+from hvbuild.source import NOWHERE, Origin
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """One system under judgement. `system` is what the files say, `declared` what the plan says."""
+
+    subject: Subject
+    system: System
+    declared: System
+    profile: Profile
+    terms: Terms
+    memory_terms: MemoryTerms = field(default_factory=MemoryTerms)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan behind the system."""
+        return self.subject.plan
+
+    @cached_property
+    def memory(self) -> MachineMemory:
+        """The machine's memory, from the files as read back."""
+        return build_memory(self.system, self.subject.shapes, self.memory_terms)
+
+    @cached_property
+    def declared_memory(self) -> MachineMemory:
+        """The memory that the plan declares."""
+        return build_memory(self.declared, self.subject.shapes, self.memory_terms)
+
+    @cached_property
+    def threads(self) -> tuple[HostThread, ...]:
+        """vCPUs and services with their declared loads."""
+        return host_threads(self.system, self.plan)
+
+    @cached_property
+    def workloads(self) -> tuple[tuple[str, tuple[HostThread, ...]], ...]:
+        """The declared loads, then each named workload over them."""
+        named = self.plan.stack.workloads
+        return (("declared", self.threads), *((row.name, under(self.threads, row)) for row in named))
+
+    @property
+    def cpus(self) -> int:
+        """How many pCPUs there are."""
+        return cpu_count(self.system, self.plan)
+
+    @cached_property
+    def speeds(self) -> tuple[int, ...]:
+        """Capacity of each pCPU; 1024 is the fastest kind of the board."""
+        known = {core.number: core.capacity for core in self.plan.stack.board.cores}
+        return tuple(known.get(cpu, 1024) for cpu in range(self.cpus))
+
+    def planned(self, index: int) -> GuestPlan | None:
+        """The plan of VM number `index`, None for a VM that nobody planned."""
+        return self.plan.guests[index] if index < len(self.plan.guests) else None
+
+    def vm(self, index: int) -> VmConfig:
+        """VM number `index` as read back."""
+        return self.system.vms[index]
+
+    def line_of(self, index: int, claim: Claim) -> Origin:
+        """The line of the stack behind `claim` of VM `index`; the guest's own line where there is none."""
+        declared = _guest(self.declared_memory, index)
+        rows = declared.claims if declared is not None else ()
+        same = [row for row in rows if row.kind is claim.kind and row.window == claim.window]
+        near = [row for row in rows if row.window.overlaps(claim.window)]
+        for row in (*same, *near):
+            if row.origin:
+                return row.origin
+        return self.guest_line(index) or claim.origin
+
+    def guest_line(self, index: int) -> Origin:
+        """Where guest number `index` is declared; where its VM was read, for one that is not."""
+        planned = self.planned(index)
+        origin = planned.guest.origin if planned is not None else None
+        return origin or self.system.vms[index].origin
+
+    def declared_guest(self, index: int) -> GuestMemory | None:
+        """The declared memory of VM `index`, None where it was refused."""
+        return _guest(self.declared_memory, index)
+
+    def region_line(self, window: AddressRange) -> Origin | None:
+        """The line of the host region that holds the start of `window`."""
+        for region in (self.system.host.regions or {}).values():
+            if region.window is not None and region.window.holds(window.start):
+                return region.origin
+        return None
+
+    def place_named(self, path: str, line: int) -> Origin:
+        """The origin among threads and guests that certificates name by `path` and `line`."""
+        origins = [
+            origin
+            for thread in self.threads
+            for origin in (thread.load_origin, thread.sched_origin, thread.placement_origin, thread.origin)
+        ]
+        origins += [self.guest_line(index) for index in range(len(self.system.vms))]
+        for origin in origins:
+            span = origin.span
+            if span is not None and span.line == line:
+                if named_path(span.file.path, self.subject.inputs) == path:
+                    return origin
+        return NOWHERE
+
+
+def ground_of(subject: Subject) -> Ground:
+    """The ground of `subject`; ValueError for a profile that does not exist.
+
+    VMs take the titles of the plan's guests, since two guests may call themselves by one system name.
+    """
+    chosen = profile(subject.profile_name)
+    if chosen is None:
+        known = ", ".join(row.name for row in PROFILES)
+        raise ValueError(f"no profile `{subject.profile_name}`; there are {known}")
+    guests = subject.plan.guests
+    declared = replace(subject.plan.system, vms=tuple(guest.vm for guest in guests))
+    return Ground(
+        subject=subject,
+        system=_titled(subject.system, guests),
+        declared=_titled(declared, guests),
+        profile=chosen,
+        terms=terms_of(subject.plan.stack.board),
+    )
+
+
+def _titled(system: System, guests: tuple[GuestPlan, ...]) -> System:
+    vms = tuple(
+        replace(vm, title=guests[index].guest.name) if index < len(guests) else vm
+        for index, vm in enumerate(system.vms)
+    )
+    return replace(system, vms=vms)
+
+
+def _guest(memory: MachineMemory, index: int) -> GuestMemory | None:
+    return next((guest for guest in memory.guests if guest.index == index), None)
