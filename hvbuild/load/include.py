@@ -8,7 +8,6 @@ value with its type; `$${` is a plain `${`. A value that came through a paramete
 the default); the place of its `${NAME}` follows in its chain.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Mapping as ReadOnly
@@ -18,6 +17,7 @@ from pathlib import Path
 from hvbuild.diagnostics import Code, Diagnostic, Label, Severity, other
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Unreadable
+from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.overlay import compose, marked
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, heading_at, route
 from hvbuild.load.tree import Path as Steps
@@ -322,8 +322,7 @@ def _part_faults(root: Mapping) -> tuple[Diagnostic, ...]:
     known = ("format", "description", "parameters", "body")
     for entry in root:
         if entry.key not in known:
-            near = difflib.get_close_matches(entry.key, known, 1)
-            helps = tuple(f"did you mean `{match}`?" for match in near)
+            helps = did_you_mean(entry.key, known)
             message = f"unknown key `{entry.key}` in an included file"
             faults.append(PART_SHAPE.at(entry.key_span, message, "unknown", route=entry.key, helps=helps))
     if "body" not in root:
@@ -362,10 +361,9 @@ def _parameter_faults(entry: Entry) -> list[Diagnostic]:
 def _unused(
     entry: Entry, known: ReadOnly[str, Entry], declared: Mapping | None, node: Mapping, where: str
 ) -> Diagnostic:
-    near = difflib.get_close_matches(entry.key, known, 1)
-    helps = [f"did you mean `{match}`?" for match in near]
-    if not near and known:
-        helps = [f"it has: {', '.join(f'`{name}`' for name in known)}"]
+    helps = did_you_mean(entry.key, known)
+    if not helps and known:
+        helps = (f"it has: {', '.join(f'`{name}`' for name in known)}",)
     place = heading_at(declared, ()) if declared is not None else None
     others = other(place, "its parameters are declared here")
     path = node.text("use") or "the part"
@@ -376,10 +374,7 @@ def _unused(
 
 
 def _unknown(name: str, parameters: ReadOnly[str, Node], span: Span, at: Steps) -> Diagnostic:
-    near = difflib.get_close_matches(name, parameters, 1)
-    helps = [f"did you mean `${{{match}}}`?" for match in near]
-    helps.append(f"declare it under `parameters`, or write `$${{{name}}}` for the text itself")
+    declare = f"declare it under `parameters`, or write `$${{{name}}}` for the text itself"
+    helps = did_you_mean(name, parameters, "${{{}}}") or (declare,)
     message = f"`${{{name}}}` names no parameter of this file"
-    return UNKNOWN_PARAMETER.at(
-        span, message, "unknown parameter", route=route(at), helps=helps[:1] if near else helps
-    )
+    return UNKNOWN_PARAMETER.at(span, message, "unknown parameter", route=route(at), helps=helps)

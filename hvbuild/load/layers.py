@@ -6,7 +6,6 @@ then among the shipped ones. `board_overrides` of stack and variants are laid ov
 same rules.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from hvbuild.diagnostics import Code, Diagnostic, Label, Severity
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Input, Memory, Read, Unreadable, read_from_disk
 from hvbuild.load.include import expand
+from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.overlay import layered
 from hvbuild.load.parsecache import ParseCache
 from hvbuild.load.tree import Kind, Mapping, Scalar, Sequence, heading_at
@@ -51,7 +51,8 @@ FindBoard = Callable[[Path, str], Path | None]
 class Layers:
     """What was read of a stack: settled trees (None where faults stand in the way), inputs and faults.
 
-    `variants` are the names that were laid over the stack, lowest first.
+    `variants` are the names that were laid over the stack, lowest first. `absent` are places where a board of
+    that name would be taken instead, if there were one.
     """
 
     stack: Mapping | None
@@ -59,6 +60,7 @@ class Layers:
     inputs: tuple[Input, ...]
     faults: tuple[Diagnostic, ...]
     variants: tuple[str, ...] = ()
+    absent: tuple[Path, ...] = ()
 
 
 def stack_file(path: Path) -> Path:
@@ -72,16 +74,29 @@ def variants_beside(stack: Path) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in found if _WORD.match(path.stem)))
 
 
+def board_places(stack: Path, name: str) -> tuple[Path, ...]:
+    """Where the stack file `stack` looks for the board `name`, in order; the shipped place last."""
+    places = [
+        Path(os.path.normpath(stack.parent.joinpath(*[".."] * level, folder, f"{name}.yaml")))
+        for level in range(len(stack.absolute().parents))
+        for folder in ("boards", "stacks/boards")
+    ]
+    return (*places, shipped_folder("boards") / f"{name}.yaml")
+
+
 def board_file(stack: Path, name: str) -> Path | None:
     """The file of the board `name` as the stack file `stack` finds it, or None."""
-    above = len(stack.absolute().parents)
-    for level in range(above):
-        for folder in ("boards", "stacks/boards"):
-            candidate = Path(os.path.normpath(stack.parent.joinpath(*[".."] * level, folder, f"{name}.yaml")))
-            if candidate.is_file():
-                return candidate
-    shipped = shipped_folder("boards") / f"{name}.yaml"
-    return shipped if shipped.is_file() else None
+    return next((place for place in board_places(stack, name) if place.is_file()), None)
+
+
+def boards_absent(stack: Path, tree: Mapping) -> tuple[Path, ...]:
+    """The places before the board that `tree` names, where none of that name is."""
+    named = tree.scalar("board")
+    if named is None or not _WORD.match(named.text):
+        return ()
+    places = board_places(stack, named.text)
+    count = next((at for at, place in enumerate(places) if place.is_file()), len(places))
+    return places[:count]
 
 
 def boards_known(stack: Path) -> tuple[str, ...]:
@@ -126,6 +141,7 @@ def load_layers(
         inputs=files.inputs,
         faults=tuple(dict.fromkeys(loading.faults)),
         variants=names,
+        absent=boards_absent(stack, whole),
     )
 
 
@@ -249,8 +265,6 @@ def _unknown_variant(stack: Path, name: str, place: Span | None) -> Diagnostic:
     return UNKNOWN_VARIANT.at(place, message, label, helps=helps)
 
 
-def _hints(word: str, known: tuple[str, ...], lead: str) -> list[str]:
-    near = difflib.get_close_matches(word, known, 1)
-    if near:
-        return [f"did you mean `{near[0]}`?"]
-    return [f"{lead}: {', '.join(f'`{each}`' for each in known[:12])}"] if known else []
+def _hints(word: str, known: tuple[str, ...], lead: str) -> tuple[str, ...]:
+    listed = (f"{lead}: {', '.join(f'`{each}`' for each in known[:12])}",) if known else ()
+    return did_you_mean(word, known) or listed

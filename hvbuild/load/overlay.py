@@ -11,11 +11,11 @@ it. `settle` drops both once there is nothing below. The places of a composed no
 then those of the lower one.
 """
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Path, Removed, Scalar, Sequence, child_route, route
 from hvbuild.source import SourceFile, Span
 
@@ -270,10 +270,9 @@ def _missing(lower: Node | None, upper: Node, where: str) -> Iterator[Diagnostic
 
 
 def _nothing(node: Removed, name: str, present: list[str], where: str, key: Span | None) -> Diagnostic:
-    near = difflib.get_close_matches(name, present, 1)
-    helps = [f"did you mean `{match}`?" for match in near]
+    helps = did_you_mean(name, present)
     written_null = node.span == key or node.span.text in ("null", "Null", "NULL", "~")
-    if written_null and not near:
-        helps.append("a key without a value removes the key; write a value, or leave the key out")
+    if written_null and not helps:
+        helps = ("a key without a value removes the key; write a value, or leave the key out",)
     message = f"nothing to remove: no layer below has `{name}`"
     return NOTHING_TO_REMOVE.at(key or node.span, message, "removes nothing", helps=helps, route=where)

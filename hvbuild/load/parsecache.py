@@ -8,7 +8,6 @@ that cannot be read or written, or holds anything unexpected, is as good as none
 import hashlib
 import json
 import os
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +64,8 @@ class ParseCache:
     def _write(self, place: Path, content: bytes) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         self._make_room(place.parent)
+        import tempfile  # noqa: PLC0415 - only writing needs it
+
         handle, name = tempfile.mkstemp(dir=place.parent, suffix=".new")
         try:
             with os.fdopen(handle, "wb") as stream:

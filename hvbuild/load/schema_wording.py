@@ -1,6 +1,5 @@
 """What a fault against a schema is called: keyword of the schema → code, place, message and help."""
 
-import difflib
 import re
 from collections.abc import Callable
 from collections.abc import Mapping as ReadOnly
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.load.nearest import did_you_mean, nearest
 from hvbuild.load.tree import Mapping, Node, Path, Scalar, Sequence, heading_at, node_at, route
 from hvbuild.source import Span
 
@@ -100,11 +100,6 @@ def _meant(schema: ReadOnly[str, Any]) -> str:
     return str(told)
 
 
-def _near(word: str, known: list[str]) -> tuple[str, ...]:
-    near = difflib.get_close_matches(word, known, 1)
-    return tuple(f"did you mean `{match}`?" for match in near)
-
-
 def _listed(words: list[str], lead: str) -> tuple[str, ...]:
     return (f"{lead}: {', '.join(f'`{word}`' for word in words)}",) if 0 < len(words) <= 12 else ()
 
@@ -116,7 +111,7 @@ def _unknown_keys(tree: Mapping, fault: SchemaFault) -> list[Diagnostic]:
     free = [key for key in _known(fault) if key not in node]
     found = []
     for key in _strangers(node, fault):
-        helps = _near(key, free) or _near(key, _known(fault)) or _listed(free, "known here")
+        helps = did_you_mean(key, free) or did_you_mean(key, _known(fault)) or _listed(free, "known here")
         place = route((*fault.path, key))
         message = f"unknown key `{key}`"
         found.append(UNKNOWN_KEY.at(node.key_span(key), message, "unknown", route=place, helps=helps))
@@ -146,9 +141,7 @@ def _missing_key(tree: Mapping, fault: SchemaFault) -> list[Diagnostic]:
         return []
     missing = [key for key in fault.wanted if key not in node]
     # A misspelt key is one fault: the unknown key says already what it was meant to be.
-    misspelt = {
-        match for key in _strangers(node, fault) for match in difflib.get_close_matches(key, missing, 1)
-    }
+    misspelt = {match for key in _strangers(node, fault) if (match := nearest(key, missing)) is not None}
     place = heading_at(tree, fault.path)
     owner = _name(fault)
     found = []
@@ -195,7 +188,10 @@ def _not_a_choice(tree: Mapping, fault: SchemaFault) -> list[Diagnostic]:
     words = [str(word) if not isinstance(word, bool) else str(word).lower() for word in wanted]
     node = node_at(tree, fault.path)
     text = node.text if isinstance(node, Scalar) else ""
-    helps = (*_near(fault.of_key or text, words), *_listed(words, "one of" if len(words) > 1 else "write"))
+    helps = (
+        *did_you_mean(fault.of_key or text, words),
+        *_listed(words, "one of" if len(words) > 1 else "write"),
+    )
     message = f"{_shown(tree, fault)} is not a choice for {_name(fault)}"
     place = route(fault.path)
     return [

@@ -4,12 +4,12 @@ One document, a mapping at the top, YAML 1.2 core scalars read from their text. 
 allowed; tags, merge keys, directives and spellings that readers of YAML disagree on are refused.
 """
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.scalars import CODES as SCALAR_CODES
 from hvbuild.load.scalars import Oddity, read_plain
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
@@ -264,8 +264,7 @@ class _Grower:
         if parent is not None and parent.is_mapping and parent.expects_key:
             raise _Stop(KEY_NOT_A_WORD.at(span, "a key is an alias", "not a word"))
         if name not in self._anchors:
-            near = difflib.get_close_matches(name, self._anchors, 1)
-            helps = tuple(f"did you mean `*{match}`?" for match in near)
+            helps = did_you_mean(name, self._anchors, "*{}")
             raise _Stop(ALIAS.at(span, f"no anchor `&{name}` stands above", "alias", helps=helps))
         anchored = self._anchors[name]
         if anchored is None:

@@ -6,7 +6,7 @@ import pytest
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.overlay import layered
-from hvbuild.load.schema import draft_7, faults_against, validator_for
+from hvbuild.load.schema import draft_7, faults_against, validator_for, without_references
 from hvbuild.load.tree import Mapping
 from hvbuild.load.yamltree import read_yaml
 
@@ -71,6 +71,7 @@ SCHEMA: dict[str, Any] = {
 }
 GOOD = "system: la\nsize: 512MiB\n"
 VALIDATOR = validator_for(SCHEMA)
+WRITTEN_OUT = validator_for(without_references(SCHEMA))
 
 
 def tree(text: str, path: str = "f") -> Mapping:
@@ -146,6 +147,9 @@ def test_one_slip_is_one_fault(text: str, where: str, message: str, help_: str) 
     assert message in found[0].message
     assert help_ in " ".join(found[0].helps)
     assert not any(sign in found[0].message for sign in ("(?", "^[", "]+"))
+    again = faults_against(tree(text), WRITTEN_OUT)
+    assert [f"{fault.code} {fault.primary.span} {fault.route}" for fault in again] == [where]
+    assert [fault.message for fault in again] == [fault.message for fault in found]
 
 
 def test_every_fault_of_a_tree_is_told_in_order_of_place() -> None:
@@ -159,6 +163,29 @@ def test_a_fault_in_a_merged_tree_points_at_the_layer_that_wrote_it() -> None:
     places = [str(fault.primary.span) for fault in faults_against(whole, VALIDATOR)]
 
     assert places == ["variant:1:7", "variant:2:10"]
+
+
+def test_written_out_references_are_gone_and_recursive_ones_stay() -> None:
+    tree_schema = {"$ref": "#/$defs/t", "$defs": {"t": {"items": {"$ref": "#/$defs/t"}, "maxItems": 1}}}
+    written = without_references(tree_schema)
+
+    assert "$ref" not in str(
+        {key: part for key, part in without_references(SCHEMA).items() if key != "$defs"}
+    )
+    assert written["items"] == {"$ref": "#/$defs/t"}
+    assert [fault.code for fault in faults_against(tree("a: 1"), validator_for(written))] == []
+
+
+def test_what_stands_beside_a_reference_holds_as_well() -> None:
+    schema = {
+        "properties": {"a": {"$ref": "#/$defs/n", "maximum": 5, "description": "own"}},
+        "$defs": {"n": {"type": "integer", "maximum": 9, "description": "theirs"}},
+    }
+    validator = validator_for(without_references(schema))
+
+    assert [fault.code for fault in faults_against(tree("a: 7"), validator)] == ["HV1006"]
+    assert [fault.code for fault in faults_against(tree("a: x"), validator)] == ["HV1003"]
+    assert faults_against(tree("a: 5"), validator) == ()
 
 
 def test_a_schema_may_word_its_own_fault() -> None:
