@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from hvbuild.model.evidence import GuestFacts, GuestNeeds
+from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
 from hvbuild.model.plan import GuestPlan, HostPlan, PlacedRegion
 from hvbuild.model.stack import Stack
 from hvbuild.model.system import (
@@ -36,13 +36,17 @@ def system_of(
 def _guest_facts(plan: GuestPlan) -> GuestFacts:
     needs = plan.guest.needs
     return GuestFacts(
+        images=tuple(
+            ImageFacts(path=image.load.path, size=image.size, origin=image.origin)
+            for image in plan.guest.images
+        ),
         needs=GuestNeeds(
             memory=needs.memory,
             vdevs=needs.vdevs,
             aware=needs.knows_virtual,
             ifs_address=needs.ifs_address,
             origin=needs.origin,
-        )
+        ),
     )
 
 
@@ -59,8 +63,7 @@ def _host(
         cpus=len(board.cores),
         core_kinds=MappingProxyType({core.number: core.kind for core in board.cores}),
         banks=tuple(
-            HostRegion(name=bank.name, window=bank.window, origin=bank.origin)
-            for bank in board.memory
+            HostRegion(name=bank.name, window=bank.window, origin=bank.origin) for bank in board.memory
         ),
         regions=MappingProxyType({region.name: region for region in _regions(stack, regions)}),
         reserved=_reserved(stack),
@@ -163,7 +166,7 @@ def _services(stack: Stack) -> tuple[HostService, ...]:
             drives=service.drives,
             priority=_priority(service.sched),
             backs=service.backs,
-            cpus=service.cpus,
+            cpus=_clusters(stack).get(service.cluster) if service.cluster else service.cpus,
             origin=service.origin,
         )
         for service in stack.host.services

@@ -205,7 +205,7 @@ def device_unknown(scene: VmScene) -> Iterator[Finding]:
 def device_incomplete(scene: VmScene) -> Iterator[Finding]:
     """A device is handed over without some of its registers or interrupts; its driver will miss them."""
     for each in scene.vm.passes:
-        device = (scene.host.devices or {}).get(each.device)
+        device = device_of(scene, each)
         if device is None:
             continue
         windows = [handed.window for handed in scene.scene.handed_by.get(id(each), ())]

@@ -76,9 +76,12 @@ def host_range_passed_twice(scene: Scene) -> Iterator[Finding]:
 
 @rule("HV2102", "pass-over-reserved-memory", source="QNX Hypervisor 7.1, Configuring VMs: host settings win")
 def pass_over_reserved_memory(scene: Scene) -> Iterator[Finding]:
-    """A guest is handed memory that the host keeps for itself, its firmware or its image."""
+    """A guest is handed memory that the host keeps for itself, its firmware or its image.
+
+    Looks at ranges given by number: a named region that lies there overlaps it by itself.
+    """
     for handed, region in _against(scene, scene.host.reserved):
-        if region.name != handed.region and not region.shared:
+        if not handed.region and not region.shared:
             yield found(
                 (handed.location.origin, handed.context.origin),
                 f"guest `{handed.vm.label}` is handed memory that the host keeps as {region_text(region)}",
@@ -153,14 +156,14 @@ def region_unknown(scene: VmScene) -> Iterator[Finding]:
     policy="what the former owner left behind may be harmless; somebody has to say so",
 )
 def memory_not_cleared(scene: Scene) -> Iterator[Finding]:
-    """Host memory goes to a guest as RAM with what its former owner left in it.
+    """Host memory goes to a guest with what its former owner left in it.
 
     qvm zeroes the RAM that it allocates, not the memory that is handed over in place.
     """
     regions = scene.host.regions or {}
     for handed in scene.handed:
         region = regions.get(handed.region)
-        if region is None or region.cleared or region.external or "m" not in handed.location.flags:
+        if region is None or region.cleared or region.external or region.shared:
             continue
         before = region.before or "firmware, boot loader or the host's startup"
         yield found(

@@ -146,7 +146,9 @@ def host_interrupt_twice(scene: Scene) -> Iterator[Finding]:
     seen: dict[int, Vector] = {}
     for vector in vectors(scene):
         earlier = seen.setdefault(vector.number, vector)
-        if earlier is not vector:
+        # A device that is handed over twice is one fault, said where its registers are.
+        twice = vector.context.device and vector.context.device == earlier.context.device
+        if earlier is not vector and not (twice and vector.context.windows):
             both = f"guests `{earlier.vm.label}` and `{vector.vm.label}` are both handed"
             once = f"guest `{vector.vm.label}` is handed twice:"
             yield found(
@@ -285,13 +287,14 @@ def interrupt_attribute_of_other_release(scene: VmScene) -> Iterator[Finding]:
     catalog, target = scene.scene.catalog, scene.system.target
     for each in scene.vm.passes:
         for handed in each.interrupts:
-            rows = catalog.interrupt_attributes.get(handed.attribute, ())
-            if handed.attribute and target and not any(catalog.holds(row, target) for row in rows):
-                yield found(
-                    handed.origin or each.origin,
-                    f"`{target}` does not know the interrupt attribute `{handed.attribute}`",
-                    f"passed interrupt of {scene.text}",
-                )
+            for letter in handed.attribute if target else "":
+                rows = catalog.interrupt_attributes.get(letter, ())
+                if not any(catalog.holds(row, target) for row in rows):
+                    yield found(
+                        handed.origin or each.origin,
+                        f"`{target}` does not know the interrupt attribute `{letter}`",
+                        f"passed interrupt of {scene.text}",
+                    )
 
 
 @rule(
@@ -305,7 +308,7 @@ def interrupt_unmasked_early(scene: VmScene) -> Iterator[Finding]:
     """A passed interrupt is unmasked at once (`u`): safe only when host and guest see edges."""
     for each in scene.vm.passes:
         for handed in each.interrupts:
-            if handed.attribute == "u":
+            if "u" in handed.attribute:
                 yield found(
                     handed.origin or each.origin,
                     f"{scene.text} gets an interrupt that is unmasked before its handler is done",
