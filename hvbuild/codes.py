@@ -34,6 +34,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.formats.qvmconf_codes",
     "hvbuild.formats.buildfile_codes",
     "hvbuild.formats.dts_faults",
+    "hvbuild.meaning.buildfile_lint",
     "hvbuild.formats.target_codes",
 )
 

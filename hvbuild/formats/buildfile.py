@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import buildfile_catalog
-from hvbuild.formats.buildfile_groups import Group, GroupScope, Use, read_group
+from hvbuild.formats.buildfile_groups import Group, GroupScope, Use, read_group, skip_groups
 from hvbuild.formats.mkifs_words import SPEC_SPACE, Layer, Word, file_layer, read_words
 from hvbuild.source import SourceFile, Span
 
@@ -139,14 +139,12 @@ def _read_line(layer: Layer, start: int, scope: GroupScope) -> tuple[Line, int]:
         while at < len(text) and text[at] in " \t":
             at += 1
     second = layer.span(at, at + 1) if text[at : at + 1] == "[" and group is not None else None
-    if second is None:
-        words, at = read_words(layer, at, SPEC_SPACE, "\n")
-    else:
-        words, at = (), _line_end(text, at)
-    body, end = None, words[-1].span.end if words else (group.span.end if group else at)
     if second is not None:
-        end = at
-    elif len(words) == 2 and words[1].text == "{" and at < len(text):
+        at = skip_groups(layer, at, scope.rows)
+    words, after = read_words(layer, at, SPEC_SPACE, "\n")
+    body, end = None, words[-1].span.end if words else (group.span.end if group and second is None else at)
+    at = after
+    if len(words) == 2 and words[1].text == "{" and at < len(text):
         body, at = _read_body(layer, at + 1)
         end = body.close.end if body.close else body.span.end
     settings, modules = scope.enter(group, alone=not words and second is None)

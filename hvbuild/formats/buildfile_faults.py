@@ -151,9 +151,11 @@ def _word_faults(words: tuple[Word, ...]) -> Iterator[Diagnostic]:
 def _group_faults(group: Group | None) -> Iterator[Diagnostic]:
     if group is None:
         return
-    if not group.closed:
+    inner = next((use for use in group.uses if use.word.text.startswith("[")), None)
+    if not group.closed or inner is not None:
         place = Span(group.span.file, group.span.start, group.span.start + 1)
-        yield codes.OPEN_GROUP.at(place, "this bracket group is never closed")
+        others = other(inner.span, "read as one of its attributes") if inner else ()
+        yield codes.OPEN_GROUP.at(place, "this bracket group is never closed", others=others)
         return
     yield from _word_faults(tuple(use.word for use in group.uses))
     for use in group.uses:

@@ -76,6 +76,16 @@ def _use(word: Word, rows: tuple[Attribute, ...]) -> Use:
     return Use(word=word, name=name, written=name, value=value, conditional=conditional, row=row)
 
 
+def skip_groups(layer: Layer, start: int, rows: tuple[Attribute, ...]) -> int:
+    """The place after any further bracket groups and blanks at `start`; mkifs stops at the first of them."""
+    at = start
+    while layer.text[at : at + 1] == "[":
+        _, at = read_group(layer, at, rows)
+        while at < len(layer.text) and layer.text[at] in " \t":
+            at += 1
+    return at
+
+
 class GroupScope:
     """Mutable: follows the settings in force while lines are read in order.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import Attribute, buildfile_catalog
-from hvbuild.formats.buildfile_groups import Group, GroupScope, Use, read_group
+from hvbuild.formats.buildfile_groups import Group, GroupScope, Use, read_group, skip_groups
 from hvbuild.formats.mkifs_words import SCRIPT_SPACE, Layer, Word, read_words
 from hvbuild.source import Span
 
@@ -87,12 +87,9 @@ def _statement(layer: Layer, start: int, scope: GroupScope, ampersand: bool) -> 
         while at < len(text) and text[at] in " \t":
             at += 1
     second = layer.span(at, at + 1) if group is not None and text[at : at + 1] == "[" else None
-    words: tuple[Word, ...] = ()
-    if second is None:
-        words, at = read_words(layer, at, SCRIPT_SPACE, "\n")
-    else:
-        line_end = text.find("\n", at)
-        at = line_end if line_end >= 0 else len(text)
+    if second is not None:
+        at = skip_groups(layer, at, scope.rows)
+    words, at = read_words(layer, at, SCRIPT_SPACE, "\n")
     span = group.span if group else words[0].span
     span = span.to(words[-1].span) if words else (span.to(second) if second else span)
     background = words[-1] if ampersand and words and words[-1].text == "&" else None
