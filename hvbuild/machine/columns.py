@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hvbuild.machine.engine import layout as at
-from hvbuild.machine.scenario import Aps, Burst, Scenario, Thread
+from hvbuild.machine.scenario import Aps, Burst, Scenario, Sporadic, Thread
 
 _KIND_CODE = {
     "i": at.K_WAKE,
@@ -23,6 +23,7 @@ _OP_CODE = {"prio": at.OP_PRIO, "runmask": at.OP_RUNMASK, "sched": at.OP_SCHED, 
 _FREETIME_BY_RATIO = 1
 _BMP_SAFETY = 2  # forces the ratio, too
 _CANCEL_BUDGET = 1
+_MAX_PENDING = 1024  # of the textbook server; the kernel's own limit of 65535 only costs memory
 
 
 class Columns:
@@ -156,6 +157,14 @@ class Columns:
             m[t + at.BUDGET] = m[t + at.CAPACITY] = server.init_budget_ns
             m[t + at.PERIOD] = server.repl_period_ns
             m[t + at.MAX_REPL] = server.max_repl
+            if self.switches.get("EXACT"):
+                self._lay_ring(t, server)
+
+    def _lay_ring(self, t: int, server: Sporadic) -> None:
+        """Pending replenishments: at most one per block, and a block needs some run time."""
+        size = min(server.max_repl, server.init_budget_ns + 1, _MAX_PENDING)
+        self.memory[t + at.MAX_REPL] = size
+        self.memory[t + at.REPL_RING] = self._take(2 * size)
 
     def _lay_idle(self, c: int, t: int) -> None:
         m = self.memory
@@ -230,8 +239,12 @@ class Columns:
         m[at.RR_LIMIT] = 2 * scenario.rr_mult
         m[at.RATE] = scenario.cycles_per_sec
         m[at.SPEED_UNIT] = scenario.speed_unit
+        m[at.SLICE_NS] = scenario.rr_mult * scenario.tick_ns
         for name, value in self.switches.items():
             m[getattr(at, name)] = value
+        if m[at.EXACT]:
+            m[at.NEXT_TICK] = at.INF
+            m[at.TIE_TICK] = 0
 
 
 def _levels(scenario: Scenario) -> list[int]:

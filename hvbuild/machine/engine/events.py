@@ -14,6 +14,7 @@ from hvbuild.machine.engine.layout import (
     DEAD,
     EVENT_AT,
     EVENT_SIZE,
+    EXACT,
     EXIT_BURST,
     IO_WAKE,
     IRQ_CPU,
@@ -40,14 +41,18 @@ from hvbuild.machine.engine.layout import (
     OP_RUNMASK,
     OP_SCHED,
     OP_START,
+    POLICY,
     RELEASE,
     REMAINING,
     REPLY,
     RUN,
     SEQUENCE,
     SLEEP_HEAP,
+    SLICE,
+    SLICE_NS,
     SPIN,
     SPIN_ORDER,
+    SPORADIC,
     STATE,
     TICK,
     TOKENS,
@@ -60,11 +65,19 @@ from hvbuild.machine.engine.layout import (
     Memory,
 )
 from hvbuild.machine.engine.leaving import settle
-from hvbuild.machine.engine.priority import set_policy, set_priority, yield_cpu
+from hvbuild.machine.engine.lowering import step_aside
+from hvbuild.machine.engine.priority import replenish, set_policy, set_priority, yield_cpu
 from hvbuild.machine.engine.queues import heap_pop, heap_push
 from hvbuild.machine.engine.ready import ready
 from hvbuild.machine.engine.resched import block, set_runmask
+from hvbuild.machine.engine.sporadic import expire
 from hvbuild.machine.engine.switching import account, close_segment, start_work
+
+
+def refill_due(m: Memory) -> None:
+    """Exact mode: replenishments take effect at their very time."""
+    replenish(m, m[IRQ_CPU])
+    settle(m, m[IRQ_CPU])
 
 
 def wake_up(m: Memory) -> None:
@@ -112,7 +125,7 @@ def next_burst(m: Memory, t: int) -> int:
 
 def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
     """Block the thread running on `c` for what its burst ends with, unless that has come already."""
-    if kind == K_WAKE:
+    if kind == K_WAKE or (kind == K_SLEEP and m[EXACT]):
         heap_push(m, m[WAKE_HEAP], t, m[NOW] + value)
         block(m, c, BLOCKED)
     elif kind == K_SLEEP:
@@ -150,10 +163,24 @@ def perform(m: Memory, c: int, t: int, kind: int, value: int) -> None:
         start_work(m, c, t)
 
 
+def reach_limit(m: Memory, c: int, t: int) -> None:
+    """Exact mode: slice or budget of the thread running on `c` ends before its burst."""
+    if m[t + POLICY] == SPORADIC:
+        expire(m, t)
+    else:
+        m[t + SLICE] = m[SLICE_NS]
+        step_aside(m, c)
+    if m[c + RUN] == t:
+        start_work(m, c, t)
+
+
 def end_burst(m: Memory, c: int) -> None:
     """The thread running on `c` has done its burst: do what the burst ends with."""
     t = m[c + RUN]
     account(m, c)
+    if m[EXACT] and m[t + REMAINING]:
+        reach_limit(m, c, t)
+        return
     burst = m[t + BURST]
     kind = m[burst + KIND]
     value = m[burst + VALUE]

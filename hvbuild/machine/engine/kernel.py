@@ -1,10 +1,11 @@
 """The event loop: which event comes next, until the horizon or until the output is full."""
 
-from hvbuild.machine.engine.events import call, end_burst, wake_up
+from hvbuild.machine.engine.events import call, end_burst, refill_due, wake_up
 from hvbuild.machine.engine.layout import (
     AT,
     CHANGE_AT,
     CHANGE_STOP,
+    CLOCK,
     COSTED,
     CPU_END,
     CPU_FIRST,
@@ -13,6 +14,7 @@ from hvbuild.machine.engine.layout import (
     EVENT_AT,
     EVENT_END,
     EVENTS,
+    EXACT,
     HORIZON,
     IDLE,
     INF,
@@ -20,6 +22,8 @@ from hvbuild.machine.engine.layout import (
     KEY_TIME,
     NEXT_TICK,
     NOW,
+    POST_TIME,
+    REPL_HEAD,
     RUN,
     SEG_AT,
     SEG_STOP,
@@ -37,12 +41,14 @@ def run(m: Memory) -> int:
 
     Events of one instant come in this order: ends of bursts (lowest CPU first), the tick, the event
     table, wake-ups in order of creation; with TIE_TICK the tick comes first.
+    In exact mode replenishments stand where the tick does.
     """
     heap = m[WAKE_HEAP]
     first = m[CPU_FIRST]
     end = m[CPU_END]
     horizon = m[HORIZON]
     tick_first = m[TIE_TICK]
+    exact = m[EXACT]
     while m[SEG_AT] <= m[SEG_STOP] and m[CHANGE_AT] <= m[CHANGE_STOP]:
         burst = INF
         at = 0
@@ -50,31 +56,36 @@ def run(m: Memory) -> int:
             if m[c + END] < burst:
                 burst = m[c + END]
                 at = c
-        ticking = m[NEXT_TICK]
         row = m[EVENT_AT]
         calling = m[row + AT] if row < m[EVENT_END] else INF
         waking = m[m[heap + ITEM] + KEY_TIME] if m[heap + SIZE] else INF
-        other = calling if calling <= waking else waking
-        now = burst if burst <= other else other
-        if ticking < now or (ticking == now and (tick_first or now != burst)):
-            if ticking >= horizon:
-                m[NOW] = horizon
-                return 0
-            m[NOW] = ticking
-            tick(m)
-        elif now >= horizon:
+        now = calling if calling <= waking else waking
+        now = min(now, burst)
+        ticking = m[NEXT_TICK]
+        if exact and m[REPL_HEAD]:
+            ticking = m[m[REPL_HEAD] + POST_TIME]
+            ticking = max(ticking, m[NOW])
+        ticks = ticking < now or (ticking == now and (tick_first or now != burst))
+        if ticks:
+            now = ticking
+        if now >= horizon:
             m[NOW] = horizon
             return 0
+        m[NOW] = now
+        m[EVENTS] += 1
+        if exact:
+            m[CLOCK] = now
+            if ticks:
+                refill_due(m)
+                continue
+        if ticks:
+            tick(m)
         elif now == burst:
-            m[NOW] = now
             end_burst(m, at)
         elif calling <= waking:
-            m[NOW] = now
             call(m)
         else:
-            m[NOW] = now
             wake_up(m)
-        m[EVENTS] += 1
     return 1
 
 

@@ -74,6 +74,7 @@ CPU_CYCLES = 54
 COST_SWITCH = 60
 COST_IPI = 61
 COST_MIGRATION = 62
+SLICE_NS = 64  # exact mode: length of a slice
 COSTED = 63  # 1: any of the three is not zero
 
 # switches of a profile
@@ -86,6 +87,7 @@ SATURATING = 75  # a lone round-robin runner keeps its used-up slice
 PREEMPT_CHARGE = 76  # a displacement costs half a tick of the slice
 PLACEMENT = 77  # 1: displacement rules of 8.0
 DISPLACE = 78  # 8.0, where the rules leave a choice: displace (1) or wait (0)
+EXACT = 82  # 1: textbook: no ticks, exact slices and budgets, a cascade of displacements
 NOWHERE = 79  # an unplaced wake-up under partitions asks "CPU -1"
 
 SCALARS = 96
@@ -159,7 +161,11 @@ WORST_WAIT_AT = 47
 FIRST_WAIT = 48  # longest READY stretch that began with a wake-up
 FIRST_WAIT_AT = 49
 WOKEN = 50
-THREAD_SIZE = 52
+SLICE = 51  # exact mode: what is left of the slice
+REPL_RING = 52  # exact mode: ring of pending replenishments, time and amount
+REPL_FIRST = 53
+REPL_COUNT = 54
+THREAD_SIZE = 56
 
 # states
 NEW = 0

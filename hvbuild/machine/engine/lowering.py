@@ -5,9 +5,16 @@ from hvbuild.machine.engine.layout import (
     APS,
     BILL_CRITICAL,
     BIT,
+    CPU_END,
+    CPU_FIRST,
+    CPU_SIZE,
     DISPATCH,
+    EXACT,
     IDLE,
+    LAST_CPU,
     LISTS,
+    MASK,
+    ON,
     POLICY,
     PREEMPT_CHARGE,
     PREEMPTED,
@@ -17,6 +24,8 @@ from hvbuild.machine.engine.layout import (
     RR,
     RR_LIMIT,
     RUN,
+    SLICE,
+    SLICE_NS,
     Memory,
 )
 from hvbuild.machine.engine.queues import best_allowed, dequeue, enqueue_head, enqueue_tail, first_equal
@@ -34,6 +43,7 @@ def charge_displacement(m: Memory, t: int) -> None:
 def queue_tail(m: Memory, t: int) -> None:
     """Queue `t` behind its equals with a fresh slice."""
     m[t + RR] = 0
+    m[t + SLICE] = m[SLICE_NS]
     enqueue_tail(m, t)
 
 
@@ -79,6 +89,62 @@ def step_aside(m: Memory, c: int) -> None:
         hand_over_to_tail(m, c, winner)
 
 
+def pick_cpu(m: Memory, t: int) -> int:
+    """The allowed CPU with the lowest running priority below that of `t`, or 0.
+
+    Among equals its last CPU, else the highest numbered.
+    """
+    mask = m[t + MASK]
+    lowest = m[t + PRIO]
+    last = m[t + LAST_CPU]
+    found = 0
+    for c in range(m[CPU_FIRST], m[CPU_END], CPU_SIZE):
+        if mask & m[c + BIT]:
+            level = m[m[c + RUN] + PRIO]
+            if level < lowest or (level == lowest and found and found != last):
+                lowest = level
+                found = c
+    return found
+
+
+def place_exactly(m: Memory, t: int, displaced: int) -> None:
+    """Textbook: `t` takes the lowest lower CPU at once; who is displaced seeks another, and so on."""
+    while 1:
+        chosen = pick_cpu(m, t)
+        if chosen == 0:
+            break
+        victim = m[chosen + RUN]
+        leave(m, chosen)
+        enter(m, chosen, t)
+        if victim == m[chosen + IDLE]:
+            enqueue_head(m, victim)
+            return
+        m[PREEMPTIONS] += 1
+        m[victim + PREEMPTED] += 1
+        t = victim
+        displaced = 1
+    if displaced:
+        enqueue_head(m, t)
+    else:
+        queue_tail(m, t)
+
+
+def evict(m: Memory, t: int) -> None:
+    """Textbook: the running thread `t` gives up its place and competes anew, for any CPU."""
+    c = m[t + ON]
+    leave(m, c)
+    here = m[t + MASK] & m[c + BIT]
+    if here:
+        enqueue_tail(m, t)
+    winner = best_allowed(m, m[t + LISTS], m[c + BIT], 0)
+    dequeue(m, winner)
+    enter(m, c, winner)
+    if winner != t:
+        if here:
+            dequeue(m, t)
+        place_exactly(m, t, 0)
+
+
 def lower_running(m: Memory, c: int, level: int) -> None:
     """Give the thread running on `c` the priority `level`; it may lose the CPU, to the tail.
 
@@ -87,6 +153,9 @@ def lower_running(m: Memory, c: int, level: int) -> None:
     t = m[c + RUN]
     m[t + PRIO] = level
     write_change(m, t)
+    if m[EXACT]:
+        evict(m, t)
+        return
     if m[APS]:
         winner = choose(m, c, t)
         if winner == t:

@@ -3,15 +3,12 @@
 from hvbuild.machine.engine.layout import (
     ACTIVATION,
     APS,
-    BLOCKS,
-    BUDGET,
-    CAPACITY,
     CLOCK,
     CONSUMED,
     DROPPED,
+    EXACT,
     HIGH,
     ON,
-    PENDING,
     POLICY,
     POST_NEXT,
     POST_TIME,
@@ -21,6 +18,8 @@ from hvbuild.machine.engine.layout import (
     ROUND_ROBIN,
     RR,
     RUN,
+    SLICE,
+    SLICE_NS,
     SPORADIC,
     STATE,
     Memory,
@@ -28,8 +27,8 @@ from hvbuild.machine.engine.layout import (
 from hvbuild.machine.engine.lowering import lower_running, peer, step_aside
 from hvbuild.machine.engine.queues import dequeue, enqueue_head, remove_post
 from hvbuild.machine.engine.ready import place, send_ipi
-from hvbuild.machine.engine.sporadic import post
-from hvbuild.machine.engine.switching import write_change
+from hvbuild.machine.engine.sporadic import post, refill
+from hvbuild.machine.engine.switching import account, start_work, write_change
 
 
 def adjust_priority(m: Memory, t: int, level: int, c: int) -> None:
@@ -45,9 +44,9 @@ def adjust_priority(m: Memory, t: int, level: int, c: int) -> None:
         m[t + PRIO] = level
         write_change(m, t)
         place(m, t, c, 0)
-    elif m[t + ON] == c:
+    elif m[t + ON] == c or (m[EXACT] and m[t + ON]):
         if level < old or m[APS]:
-            lower_running(m, c, level)
+            lower_running(m, m[t + ON], level)
         else:
             m[t + PRIO] = level
             write_change(m, t)
@@ -61,7 +60,7 @@ def adjust_priority(m: Memory, t: int, level: int, c: int) -> None:
 def yield_cpu(m: Memory, c: int) -> None:
     """The thread running on `c` yields; a sporadic one with a peer posts as if it had blocked."""
     t = m[c + RUN]
-    if m[t + POLICY] == SPORADIC:
+    if m[t + POLICY] == SPORADIC and not m[EXACT]:
         if peer(m, c) == 0:
             return
         post(m, t, 0)
@@ -88,8 +87,13 @@ def set_policy(m: Memory, t: int, policy: int, level: int, c: int) -> None:
         m[t + RR] = 0
     if m[t + POLICY] == SPORADIC:
         remove_post(m, t)
+    if m[EXACT] and m[t + ON]:
+        account(m, m[t + ON])
     m[t + POLICY] = policy
+    m[t + SLICE] = m[SLICE_NS]
     adjust_priority(m, t, level, c)
+    if m[EXACT] and m[t + ON]:
+        start_work(m, m[t + ON], t)
 
 
 def replenish(m: Memory, c: int) -> int:
@@ -98,13 +102,16 @@ def replenish(m: Memory, c: int) -> int:
     while m[REPL_HEAD] and m[m[REPL_HEAD] + POST_TIME] <= m[CLOCK]:
         t = m[REPL_HEAD]
         m[REPL_HEAD] = m[t + POST_NEXT]
-        m[t + PENDING] = 0
-        m[t + BUDGET] = m[t + CAPACITY]
-        m[t + BLOCKS] = 0
+        running = m[EXACT] and m[t + ON]
+        if running:
+            account(m, m[t + ON])
+        refill(m, t)
         if m[t + DROPPED]:
             lifted = 1
             m[t + DROPPED] = 0
             m[t + ACTIVATION] = m[CLOCK]
             m[t + CONSUMED] = 0
             adjust_priority(m, t, m[t + HIGH], c)
+        if running and m[t + ON]:
+            start_work(m, m[t + ON], t)
     return lifted

@@ -9,6 +9,7 @@ from hvbuild.machine.engine.layout import (
     CPU_SIZE,
     CPUS,
     DISPLACE,
+    EXACT,
     IDLE,
     IPI,
     IPI_PENDING,
@@ -26,12 +27,14 @@ from hvbuild.machine.engine.layout import (
     READY_AT,
     REPLY,
     RUN,
+    SLICE,
+    SLICE_NS,
     STATE,
     UP,
     WOKEN,
     Memory,
 )
-from hvbuild.machine.engine.lowering import preempt, queue_tail
+from hvbuild.machine.engine.lowering import pick_cpu, place_exactly, preempt, queue_tail
 from hvbuild.machine.engine.sporadic import activate, expire
 from hvbuild.machine.engine.switching import bill
 
@@ -42,24 +45,6 @@ def send_ipi(m: Memory, c: int) -> None:
     if not m[c + IPI]:
         m[c + IPI] = 1
         m[IPI_PENDING] += 1
-
-
-def pick_cpu(m: Memory, t: int) -> int:
-    """The allowed CPU with the lowest running priority below that of `t`, or 0.
-
-    Among equals its last CPU, else the highest numbered.
-    """
-    mask = m[t + MASK]
-    lowest = m[t + PRIO]
-    last = m[t + LAST_CPU]
-    found = 0
-    for c in range(m[CPU_FIRST], m[CPU_END], CPU_SIZE):
-        if mask & m[c + BIT]:
-            level = m[m[c + RUN] + PRIO]
-            if level < lowest or (level == lowest and found and found != last):
-                lowest = level
-                found = c
-    return found
 
 
 def runs_at_once(m: Memory, t: int, c: int) -> int:
@@ -77,6 +62,9 @@ def runs_at_once(m: Memory, t: int, c: int) -> int:
 
 def place(m: Memory, t: int, c: int, replied: int) -> None:
     """Let `t`, in no list, run here or elsewhere at once, or queue it. `c` is the CPU in the kernel."""
+    if m[EXACT]:
+        place_exactly(m, t, 0)
+        return
     running = m[c + RUN]
     level = m[t + PRIO]
     if m[APS]:
@@ -154,4 +142,5 @@ def ready(m: Memory, t: int, c: int) -> None:
     m[t + STATE] = READY
     m[t + READY_AT] = m[NOW]
     m[t + WOKEN] = 1
+    m[t + SLICE] = m[SLICE_NS]
     place(m, t, c, replied)

@@ -8,6 +8,7 @@ from hvbuild.machine.engine.layout import (
     DISPATCH,
     DROPPED,
     EQUAL_RESCHED,
+    EXACT,
     FIFO,
     IDLE,
     LISTS,
@@ -28,10 +29,16 @@ from hvbuild.machine.engine.layout import (
     STATE,
     Memory,
 )
-from hvbuild.machine.engine.lowering import charge_displacement, hand_over_to_tail, queue_tail
+from hvbuild.machine.engine.lowering import (
+    charge_displacement,
+    evict,
+    hand_over_to_tail,
+    pick_cpu,
+    queue_tail,
+)
 from hvbuild.machine.engine.priority import replenish
 from hvbuild.machine.engine.queues import best_allowed, dequeue, enqueue_head, first_equal
-from hvbuild.machine.engine.ready import pick_cpu, place, ready, send_ipi
+from hvbuild.machine.engine.ready import place, ready, send_ipi
 from hvbuild.machine.engine.sporadic import book_post, expire, post
 from hvbuild.machine.engine.switching import enter, leave, write_change
 
@@ -133,7 +140,7 @@ def block(m: Memory, c: int, state: int) -> None:
     else:
         dequeue(m, winner)
     # a higher successor makes it a preemption in the eyes of the sporadic server
-    if m[t + POLICY] == SPORADIC and m[winner + PRIO] <= m[t + PRIO]:
+    if m[t + POLICY] == SPORADIC and (m[EXACT] or m[winner + PRIO] <= m[t + PRIO]):
         post(m, t, 0)
     enter(m, c, winner)
 
@@ -148,6 +155,9 @@ def set_runmask(m: Memory, t: int, mask: int, c: int) -> None:
             place(m, t, c, 0)
         return
     if mask & m[where + BIT]:
+        return
+    if m[EXACT]:
+        evict(m, t)
         return
     if where == c:
         block(m, c, BLOCKED)

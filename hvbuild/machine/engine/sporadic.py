@@ -4,9 +4,11 @@ from hvbuild.machine.engine.layout import (
     ACTIVATION,
     BLOCKS,
     BUDGET,
+    CAPACITY,
     CLOCK,
     CONSUMED,
     DROPPED,
+    EXACT,
     LOW,
     MAX_REPL,
     ON,
@@ -14,6 +16,9 @@ from hvbuild.machine.engine.layout import (
     PERIOD,
     POLICY,
     PRIO,
+    REPL_COUNT,
+    REPL_FIRST,
+    REPL_RING,
     SPORADIC,
     Memory,
 )
@@ -46,10 +51,48 @@ def drop(m: Memory, t: int) -> None:
 
 def book_post(m: Memory, t: int) -> int:
     """Post the replenishment of `t`, which is at its normal priority; 1 when it has blocked too often."""
+    if m[EXACT]:
+        return book_exactly(m, t)
     if not m[t + PENDING]:
         insert_post(m, t, m[t + ACTIVATION] + m[t + PERIOD])
     m[t + BLOCKS] += 1
     return 1 if m[t + BLOCKS] >= m[t + MAX_REPL] else 0
+
+
+def book_exactly(m: Memory, t: int) -> int:
+    """The POSIX rule: give back what was consumed, one period after the activation."""
+    if m[t + CONSUMED] == 0:
+        return 0
+    time = m[t + ACTIVATION] + m[t + PERIOD]
+    count = m[t + REPL_COUNT]
+    size = m[t + MAX_REPL]
+    row = m[t + REPL_RING] + 2 * ((m[t + REPL_FIRST] + count) % size)
+    m[row] = time
+    m[row + 1] = m[t + CONSUMED]
+    m[t + REPL_COUNT] = count + 1
+    m[t + CONSUMED] = 0
+    if not m[t + PENDING]:
+        insert_post(m, t, time)
+    return 1 if count + 1 >= size else 0
+
+
+def refill(m: Memory, t: int) -> None:
+    """A pending replenishment of `t`, just taken off the list, takes effect."""
+    if not m[EXACT]:
+        m[t + PENDING] = 0
+        m[t + BUDGET] = m[t + CAPACITY]
+        m[t + BLOCKS] = 0
+        return
+    first = m[t + REPL_FIRST]
+    count = m[t + REPL_COUNT] - 1
+    budget = m[t + BUDGET] + m[m[t + REPL_RING] + 2 * first + 1]
+    m[t + BUDGET] = budget if budget < m[t + CAPACITY] else m[t + CAPACITY]
+    first = (first + 1) % m[t + MAX_REPL]
+    m[t + REPL_FIRST] = first
+    m[t + REPL_COUNT] = count
+    m[t + PENDING] = 0
+    if count:
+        insert_post(m, t, m[m[t + REPL_RING] + 2 * first])
 
 
 def post(m: Memory, t: int, exhausted: int) -> None:

@@ -5,16 +5,20 @@ from hvbuild.machine.engine.layout import (
     BILL_CRITICAL,
     BILLED,
     BUCKET_AT,
+    BUDGET,
     BURST,
     CHANGE_AT,
     CLOCK,
+    CONSUMED,
     COST_MIGRATION,
     COST_SWITCH,
     COSTED,
     CPB,
     CPU_NS,
     DEBT,
+    DROPPED,
     END,
+    EXACT,
     FIRST_WAIT,
     FIRST_WAIT_AT,
     FLAG,
@@ -39,20 +43,24 @@ from hvbuild.machine.engine.layout import (
     P_TOTAL,
     P_USED,
     PART,
+    POLICY,
     PRIO,
     RATE,
     READY,
     READY_AT,
     REMAINING,
     ROTATIONS,
+    ROUND_ROBIN,
     RUN,
     RUNNING,
     SEG_AT,
     SEG_SIZE,
     SINCE,
+    SLICE,
     SPEED,
     SPIN,
     SPIN_NS,
+    SPORADIC,
     STALE_FLAG,
     STATE,
     SWITCH,
@@ -115,6 +123,15 @@ def bill(m: Memory, c: int) -> None:
         m[m[part + P_CRIT_RING] + at] += spent
 
 
+def charge_exactly(m: Memory, t: int, spent: int) -> None:
+    """Textbook accounting: slice and budget shrink by what was run."""
+    if m[t + POLICY] == ROUND_ROBIN:
+        m[t + SLICE] -= spent
+    elif m[t + POLICY] == SPORADIC and not m[t + DROPPED]:
+        m[t + BUDGET] -= spent
+        m[t + CONSUMED] += spent
+
+
 def account(m: Memory, c: int) -> None:
     """Charge the thread running on `c` with its work up to now."""
     now = m[NOW]
@@ -127,6 +144,8 @@ def account(m: Memory, c: int) -> None:
     if m[t + SPIN]:
         m[t + SPIN_NS] += spent
         return
+    if m[EXACT]:
+        charge_exactly(m, t, spent)
     left = m[t + REMAINING] - spent * m[c + SPEED]
     m[t + REMAINING] = left if left > 0 else 0
     if m[m[t + BURST] + MODE]:
@@ -237,4 +256,16 @@ def start_work(m: Memory, c: int, t: int) -> None:
     left = m[t + REMAINING]
     if speed != 1:
         left = -(-left // speed)
+    if m[EXACT]:
+        left = exact_limit(m, t, left)
     m[c + END] = m[c + WORK_FROM] + left
+
+
+def exact_limit(m: Memory, t: int, left: int) -> int:
+    """How long `t` may run before its burst, its slice or its budget ends."""
+    limit = left
+    if m[t + POLICY] == ROUND_ROBIN:
+        limit = m[t + SLICE]
+    elif m[t + POLICY] == SPORADIC and not m[t + DROPPED]:
+        limit = m[t + BUDGET]
+    return limit if limit < left else left
