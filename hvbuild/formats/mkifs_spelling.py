@@ -12,6 +12,8 @@ Text = TypeVar("Text", str, bytes)
 _SPECIAL = re.compile(r'[\\"$]')
 # Outside quotes these end or change a word; vertical tab and form feed are skipped at the start of a line.
 _NEEDS_QUOTES = re.compile(r"[ \t\r\v\f=#\[\]{}]")
+# In a script or boot line `=` is no separator (mkifs source: `parse_script` and `parse_boot` pass none).
+_SCRIPT_QUOTES = re.compile(r"[ \t\r\v\f#\[\]{}]")
 # The longest name that mkifs takes (PATH_MAX of the systems it runs on).
 _PATH_MAX = 1024
 
@@ -48,22 +50,34 @@ def spell_inline(content: str) -> str | None:
 
 
 def spell_word(text: str) -> str | None:
+    """`text` as one word of a file line or an attribute; None for a line end or NUL.
+
+    The word is never expanded, never a comment and never read as a bracket group.
+    """
+    return _spelled(text, _NEEDS_QUOTES)
+
+
+def spell_script_word(text: str) -> str | None:
     """`text` as one word of a script or boot line, before the body is escaped; None for a line end or NUL.
 
-    The word is never expanded, never a comment and never read as a bracket group. A lone `&` at the end of a
-    line and a first word with `=` keep their meaning to mkifs whatever their quotes: the caller avoids them.
+    Here `=` ends no word. A lone `&` at the end of a line and a first word with `=` keep their meaning to
+    mkifs whatever their quotes: the caller avoids them.
     """
+    return _spelled(text, _SCRIPT_QUOTES)
+
+
+def _spelled(text: str, needs_quotes: re.Pattern[str]) -> str | None:
     if "\n" in text or "\0" in text:
         return None
     escaped = _SPECIAL.sub(lambda match: "\\" + match[0], text)
-    return f'"{escaped}"' if not text or _NEEDS_QUOTES.search(text) else escaped
+    return f'"{escaped}"' if not text or needs_quotes.search(text) else escaped
 
 
 def spell_command(words: tuple[str, ...], *, background: bool = False) -> str | None:
     """A script line that starts `words`; None when a word cannot be written or would change its meaning."""
     if not words or "=" in words[0] or words[-1] == "&":
         return None
-    spelled = [spell_word(word) for word in words]
+    spelled = [spell_script_word(word) for word in words]
     if any(word is None for word in spelled):
         return None
     return " ".join([*(word for word in spelled if word is not None), *(["&"] if background else [])])

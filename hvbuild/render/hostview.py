@@ -11,7 +11,7 @@ from hvbuild.formats.mkifs_spelling import (
     spell_command,
     spell_inline,
     spell_name,
-    spell_word,
+    spell_script_word,
 )
 from hvbuild.model.host import Service
 from hvbuild.model.plan import HostPlan, ImageEntry, Launch, Plan
@@ -71,7 +71,7 @@ class _Speller:
         return spelled
 
     def boot_line(self, words: Sequence[str]) -> str:
-        spelled = " ".join(self.need(spell_word(word), word, NOWHERE) for word in words)
+        spelled = " ".join(self.need(spell_script_word(word), word, NOWHERE) for word in words)
         return self.need(escape_inline(spelled), spelled, NOWHERE)
 
     def command(self, words: Sequence[str], place: Origin, *, background: bool) -> str:
