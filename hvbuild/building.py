@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Diagnostics
+from hvbuild.freshness import STATE, state_data
 from hvbuild.manifest import MANIFEST, manifest_data, recorded_digests
 from hvbuild.project import stable_name
 from hvbuild.render.artifacts import Rendering, render_plan
@@ -61,14 +62,15 @@ def build(checked: Checked, folder: Path | None = None) -> Built:
         before = recorded_digests(target)
         edited = keep_edited(target, before)
         stale = tuple(name for name in before if name not in files)
-        changed = write_together(target, files, remove=stale)
+        state = state_data(dependencies(checked, rendering), {name: digest(files[name]) for name in files})
+        changed = write_together(target, {**files, STATE: state}, remove=stale)
     return Built(
         checked=checked,
         folder=target,
         rendering=rendering,
         inputs=inputs,
         artifacts=tuple((name, digest(data)) for name, data in sorted(files.items())),
-        changed=changed,
+        changed=tuple(name for name in changed if name != STATE),
         edited=edited,
     )
 
@@ -79,9 +81,19 @@ def build_inputs(checked: Checked, rendering: Rendering) -> tuple[NamedDigest, .
     Stack, variants, included parts and board as read; templates; hvbuild's own catalogues.
     """
     root = checked.place.root
-    rows = {stable_name(Path(item.name), root): item.digest for item in checked.inputs}
+    rows = {stable_name(Path(n.name), root): n.digest for n in checked.inputs if n.digest is not None}
     for path in (*rendering.templates, *catalogue_files()):
         rows[stable_name(path, root)] = digest(path.read_bytes())
+    return tuple(NamedDigest(name, rows[name]) for name in sorted(rows))
+
+
+def dependencies(checked: Checked, rendering: Rendering) -> tuple[NamedDigest, ...]:
+    """Every file on this machine that decides the artifacts, and those that would if they appeared."""
+    rows: dict[str, str | None] = {item.name: item.digest for item in checked.inputs}
+    for path in rendering.templates:
+        rows[path.as_posix()] = digest(path.read_bytes())
+    for path in rendering.absent:
+        rows[path.as_posix()] = None
     return tuple(NamedDigest(name, rows[name]) for name in sorted(rows))
 
 

@@ -56,7 +56,10 @@ class Checker:
     def check(self, place: StackPlace, variant: str) -> Checked:
         """The checked stack; CheckFailed with every fault of the stage that found an error."""
         layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory)
-        inputs = tuple(NamedDigest(item.path, item.digest) for item in layers.inputs)
+        inputs = (
+            *(NamedDigest(item.path, item.digest) for item in layers.inputs),
+            *(NamedDigest(path.as_posix(), None) for path in layers.absent),
+        )
         try:
             return self._checked(place, variant, layers, inputs)
         except StackInvalid as fault:

@@ -27,7 +27,7 @@ def kind_of(path: Path, said: str | None) -> str:
 
 
 def read_source(path: Path) -> SourceFile:
-    """The text of a hand-kept file; bytes that are no UTF-8 are kept as escapes. OSError where there is none."""
+    """The text of a hand-kept file, bytes that are no UTF-8 kept as escapes; OSError where there is none."""
     return SourceFile(path.as_posix(), path.read_bytes().decode("utf-8", "surrogateescape"))
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import AnsweringCommand, answering, not_yet
+from hvbuild.commands.answer import AnsweringCommand, answering
 from hvbuild.commands.arguments import PATH, SHARD, folder_option, stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,4 +66,13 @@ def command(
     """
     if shard and merge:
         raise click.UsageError("--shard and --merge exclude each other.")
-    return not_yet("certify")
+    from hvbuild.building import build
+    from hvbuild.certifying import Terms, certify_build, merge_shards
+    from hvbuild.report.certified import certified_outcome
+
+    place = opened(stack)
+    if merge:
+        folder = output or place.build_folder(variant)
+        return certified_outcome(merge_shards(folder, merge, sign))
+    terms = Terms(examples=examples, seed=seed or 0, shard=shard, key=sign)
+    return certified_outcome(certify_build(build(checked(place, variant), output), terms))

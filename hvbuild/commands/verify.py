@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH
 
 if TYPE_CHECKING:
@@ -25,4 +25,12 @@ def command(certificate: Path, public_key: Path | None) -> Outcome:
 
     Artifacts are compared always, inputs wherever they can be found.
     """
-    return not_yet("verify")
+    from hvbuild.certifying import verify_folder
+    from hvbuild.report.outcome import Outcome
+
+    found = verify_folder(certificate, public_key)
+    return Outcome(
+        diagnostics=found.diagnostics,
+        text=found.note,
+        data={"verdict": found.verdict, "inputs_compared": found.inputs_compared},
+    )

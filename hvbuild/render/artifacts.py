@@ -32,11 +32,15 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendering:
-    """All artifacts of a plan, the system as they say it, the templates used and what is wrong with them."""
+    """All artifacts of a plan, the system as they say it, the templates used and what is wrong with them.
+
+    `absent` are places of templates that would be used if there were one.
+    """
 
     artifacts: tuple[Artifact, ...]
     system: System
     templates: tuple[Path, ...]
+    absent: tuple[Path, ...]
     faults: tuple[Diagnostic, ...]
 
 
@@ -50,6 +54,7 @@ def render_plan(plan: Plan, templates: Templates, catalog: Catalog) -> Rendering
         artifacts=tuple(room.artifacts),
         system=replace(plan.system, vms=tuple(room.vms)),
         templates=tuple(sorted(room.used)),
+        absent=templates.absent_before(room.used),
         faults=room.faults.ordered,
     )
 

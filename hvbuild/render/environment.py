@@ -5,7 +5,7 @@ reads files only from the folders given.
 """
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,17 @@ class Templates:
     def find(self, name: str) -> Path | None:
         """The file that `name` resolves to, or None."""
         return next((path for room in self._rooms if (path := room / name).is_file()), None)
+
+    def absent_before(self, used: Iterable[Path]) -> tuple[Path, ...]:
+        """The places that come before those of the `used` templates, where none is yet."""
+        absent: list[Path] = []
+        for path in used:
+            for room in self._rooms:
+                candidate = room / path.name
+                if candidate == path:
+                    break
+                absent.append(candidate)
+        return tuple(sorted(set(absent)))
 
     def render(self, name: str, view: object) -> Rendered:
         """The text that template `name` makes of `view`."""

@@ -1,0 +1,74 @@
+"""Is a built variant still what its inputs and this hvbuild would make? Answered without the model."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvbuild.store import digest, file_digest
+from hvbuild.verdicts import NamedDigest, tool_digest
+
+STATE = ".hvbuild-state.json"
+_LAYOUT = 1
+
+
+def state_data(inputs: Iterable[NamedDigest], outputs: dict[str, str]) -> bytes:
+    """What a build folder was made from, for `is_fresh`; paths are those of this machine.
+
+    An input with digest None was looked for and not there: its appearance makes the build stale.
+    """
+    held = {
+        "layout": _LAYOUT,
+        "tool": tool_digest(),
+        "inputs": [[item.name, item.digest] for item in inputs],
+        "outputs": outputs,
+    }
+    return (json.dumps(held) + "\n").encode()
+
+
+@dataclass(slots=True)
+class Digests:
+    """Mutable: digests of files, each taken once for each process."""
+
+    known: dict[str, str | None]
+
+    def of(self, path: str) -> str | None:
+        """The sha256 of the file, or None where there is none."""
+        if path not in self.known:
+            self.known[path] = file_digest(Path(path))
+        return self.known[path]
+
+
+def is_fresh(folder: Path, wanted: Iterable[str], digests: Digests) -> bool:
+    """True when every input and output of the folder has the bytes it had when `wanted` was written.
+
+    `wanted` are outputs that must be among those recorded.
+    """
+    try:
+        held = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if held["layout"] != _LAYOUT or held["tool"] != tool_digest():
+            return False
+        outputs: dict[str, str] = held["outputs"]
+        if any(name not in outputs for name in wanted):
+            return False
+        if any(digests.of(name) != known for name, known in held["inputs"]):
+            return False
+        return all(file_digest(folder / name) == known for name, known in outputs.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def recorded_state(folder: Path) -> tuple[tuple[NamedDigest, ...], dict[str, str]]:
+    """The inputs and outputs that the folder's state lists; empty without a readable one."""
+    try:
+        held = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        inputs = tuple(NamedDigest(name, known) for name, known in held["inputs"])
+        return inputs, dict(held["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return (), {}
+
+
+def with_outputs(folder: Path, files: dict[str, bytes]) -> bytes:
+    """The folder's state with further outputs in it."""
+    inputs, outputs = recorded_state(folder)
+    return state_data(inputs, {**outputs, **{name: digest(data) for name, data in files.items()}})
