@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from hvbuild.machine.columns import Columns
 from hvbuild.machine.engine import layout as at
+from hvbuild.machine.engine import lean
 from hvbuild.machine.engine.kernel import finish, run
 from hvbuild.machine.profiles import PUBLISHED, Profile
 from hvbuild.machine.scenario import Fault, Scenario
+from hvbuild.machine.shortcut import LeanResult, is_lean, run_shortcut
 
 _ROWS = 1 << 14  # output rows of one leg; memory stays flat however long a run without a trace is
 
@@ -53,7 +55,7 @@ class ThreadTotals:
 
     `cpu_ns` is all it ran, of which `host_ns` was host work for guest exits and `spin_ns` spinning.
     `longest_ready_ns` is the longest READY stretch, from `longest_ready_at`; `worst_latency_ns` the
-    longest from a wake-up to running.
+    longest from a wake-up to running. A job ends when the thread waits; its response counts from its release.
     """
 
     id: int
@@ -65,6 +67,9 @@ class ThreadTotals:
     longest_ready_at: int
     worst_latency_ns: int
     worst_latency_at: int
+    jobs: int
+    responses_ns: int
+    worst_response_ns: int
     ready_since: int | None  # still READY at the horizon, since when
 
 
@@ -126,6 +131,8 @@ def simulate(
     memory does not grow with the horizon. The scenario must have been checked (`refusals`).
     """
     settings = {**profile.settings(explored), **costs.settings}
+    if is_lean(scenario, settings):
+        return _lean_schedule(scenario, profile, run_shortcut(scenario, trace, fast))
     columns = Columns(scenario, settings, _ROWS if trace else 0)
     segments: list[Segment] = []
     changes: list[tuple[int, int, int]] = []
@@ -140,6 +147,44 @@ def simulate(
         finish(m)
     _collect(m, columns, segments, changes)
     return _schedule(m, columns, profile, join(segments), _net(changes, scenario))
+
+
+def _lean_schedule(scenario: Scenario, profile: Profile, result: LeanResult) -> Schedule:
+    threads = scenario.threads
+    segments = [Segment(c, threads[t].id, start, end) for c, t, start, end in result.rows]
+    names = ("events", "switches", "preemptions", "migrations")
+    places = (lean.L_EVENTS, lean.L_SWITCHES, lean.L_PREEMPTIONS, lean.L_MIGRATIONS)
+    counters = {name: result.scalars[place] for name, place in zip(names, places, strict=True)}
+    return Schedule(
+        scenario=scenario,
+        profile=profile.name,
+        segments=join(segments),
+        prio_changes=(),
+        threads=tuple(_lean_totals(threads[t].id, t, result) for t in range(len(threads))),
+        partitions=(),
+        overhead_ns=(0,) * scenario.cpus,
+        counters={**counters, "ipis": 0, "ipis_to_no_cpu": 0, "bankruptcies": 0},
+    )
+
+
+def _lean_totals(thread: int, place: int, result: LeanResult) -> ThreadTotals:
+    at_thread = place * lean.J_SIZE
+    sums = result.sums[at_thread : at_thread + lean.J_SIZE]
+    return ThreadTotals(
+        id=thread,
+        cpu_ns=sums[lean.J_CPU],
+        host_ns=0,
+        spin_ns=0,
+        preemptions=sums[lean.J_PREEMPTED],
+        longest_ready_ns=sums[lean.J_WAIT],
+        longest_ready_at=sums[lean.J_WAIT_AT],
+        worst_latency_ns=sums[lean.J_LATENCY],
+        worst_latency_at=sums[lean.J_LATENCY_AT],
+        jobs=sums[lean.J_JOBS],
+        responses_ns=sums[lean.J_RESPONSE],
+        worst_response_ns=sums[lean.J_WORST],
+        ready_since=result.ready_since.get(place),
+    )
 
 
 def _collect(
@@ -225,6 +270,9 @@ def _thread_totals(m: at.Memory, t: int) -> ThreadTotals:
         longest_ready_at=m[t + at.WORST_WAIT_AT],
         worst_latency_ns=m[t + at.FIRST_WAIT],
         worst_latency_at=m[t + at.FIRST_WAIT_AT],
+        jobs=m[t + at.JOBS],
+        responses_ns=m[t + at.RESPONSES],
+        worst_response_ns=m[t + at.WORST_RESPONSE],
         ready_since=m[t + at.READY_AT] if waiting else None,
     )
 

@@ -18,6 +18,7 @@ from hvbuild.machine.engine.layout import (
     EXIT_BURST,
     IO_WAKE,
     IRQ_CPU,
+    JOBS,
     K_BLOCKING,
     K_EXIT,
     K_LOCK,
@@ -43,8 +44,10 @@ from hvbuild.machine.engine.layout import (
     OP_START,
     POLICY,
     RELEASE,
+    RELEASED,
     REMAINING,
     REPLY,
+    RESPONSES,
     RUN,
     SEQUENCE,
     SLEEP_HEAP,
@@ -62,6 +65,7 @@ from hvbuild.machine.engine.layout import (
     WHERE,
     WHO,
     WORK,
+    WORST_RESPONSE,
     Memory,
 )
 from hvbuild.machine.engine.leaving import settle
@@ -125,6 +129,10 @@ def next_burst(m: Memory, t: int) -> int:
 
 def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
     """Block the thread running on `c` for what its burst ends with, unless that has come already."""
+    response = m[NOW] - m[t + RELEASED]
+    m[t + JOBS] += 1
+    m[t + RESPONSES] += response
+    m[t + WORST_RESPONSE] = max(m[t + WORST_RESPONSE], response)
     if kind == K_WAKE or (kind == K_SLEEP and m[EXACT]):
         heap_push(m, m[WAKE_HEAP], t, m[NOW] + value)
         block(m, c, BLOCKED)
@@ -137,9 +145,11 @@ def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
             heap_push(m, m[WAKE_HEAP], t, m[t + RELEASE])
             block(m, c, BLOCKED)
         else:
+            m[t + RELEASED] = m[t + RELEASE]
             start_work(m, c, t)
     elif m[t + TOKENS]:
         m[t + TOKENS] -= 1
+        m[t + RELEASED] = m[NOW]
         start_work(m, c, t)
     else:
         block(m, c, WAITING if kind == K_WAIT else REPLY)

@@ -7,7 +7,7 @@ one source. The compiled code is cached under the digest of all engine files and
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -18,6 +18,7 @@ from hvbuild.machine.engine import (
     events,
     kernel,
     layout,
+    lean,
     leaving,
     lowering,
     priority,
@@ -44,8 +45,9 @@ _MODULES: tuple[ModuleType, ...] = (
     ticks,
     events,
     kernel,
+    lean,
 )
-_ENTRIES = ("run", "finish")
+_ENTRIES = ("run", "finish", "run_lean")
 
 
 class FastMissingError(Exception):
@@ -100,8 +102,9 @@ class _Namespace(dict[str, Any]):
         if isinstance(source, FunctionType):
             rebuilt = FunctionType(source.__code__, self, name)
             rebuilt.__module__ = source.__module__
-            code = source.__code__
-            arguments = ", ".join(["int64[::1]"] + ["int64"] * (code.co_argcount - 1))
+            kinds = source.__annotations__
+            names = source.__code__.co_varnames[: source.__code__.co_argcount]
+            arguments = ", ".join("int64" if kinds[n] is int else "int64[::1]" for n in names)
             result = "void" if source.__annotations__["return"] is None else "int64"
             keep = self._keep and name in _ENTRIES
             self[name] = self._jit(f"{result}({arguments})", cache=keep, error_model="numpy")(rebuilt)
@@ -129,15 +132,20 @@ def compiled(name: str) -> Callable[..., Any]:
     return found
 
 
+def as_columns(columns: Sequence[Memory]) -> list[Any]:
+    """The columns as arrays of 64-bit integers."""
+    import numpy  # noqa: PLC0415 - comes with numba
+
+    return [numpy.array(column, dtype=numpy.int64) for column in columns]
+
+
 def run_compiled(m: Memory, collect: Callable[[Memory], None]) -> Memory:
     """Run the machine `m` to its horizon in compiled code; `collect` gets each full leg of output rows.
 
     Returns the memory at the end, its last rows not yet collected.
     """
     go = compiled("run")
-    import numpy  # noqa: PLC0415 - comes with numba
-
-    column = numpy.array(m, dtype=numpy.int64)
+    (column,) = as_columns((m,))
     while go(column):
         collect(column.tolist())
         column[SEG_AT] = column[SEG_FIRST]

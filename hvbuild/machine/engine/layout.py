@@ -165,7 +165,11 @@ SLICE = 51  # exact mode: what is left of the slice
 REPL_RING = 52  # exact mode: ring of pending replenishments, time and amount
 REPL_FIRST = 53
 REPL_COUNT = 54
-THREAD_SIZE = 56
+JOBS = 55  # bursts that ended in a wait
+RESPONSES = 56  # sum of their times from wake-up to wait
+WORST_RESPONSE = 57
+RELEASED = 58  # when the present job was released
+THREAD_SIZE = 60
 
 # states
 NEW = 0

@@ -25,6 +25,7 @@ from hvbuild.machine.engine.layout import (
     PRIO,
     READY,
     READY_AT,
+    RELEASED,
     REPLY,
     RUN,
     SLICE,
@@ -141,6 +142,7 @@ def ready(m: Memory, t: int, c: int) -> None:
     activate(m, t)
     m[t + STATE] = READY
     m[t + READY_AT] = m[NOW]
+    m[t + RELEASED] = m[NOW]
     m[t + WOKEN] = 1
     m[t + SLICE] = m[SLICE_NS]
     place(m, t, c, replied)
