@@ -35,6 +35,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.formats.buildfile_codes",
     "hvbuild.formats.dts_faults",
     "hvbuild.meaning.buildfile_lint",
+    "hvbuild.meaning.devicetree_lint",
     "hvbuild.formats.target_codes",
 )
 

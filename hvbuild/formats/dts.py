@@ -222,3 +222,13 @@ def _flat(root: Syntax) -> Iterator[Syntax]:
         yield child
         if child.type in _CONDITIONS:
             yield from _flat(child)
+
+
+def expression_value(text: str, constants: Mapping[str, int]) -> int | None:
+    """The number of a C integer expression in 64 bits, with `constants` for its names, or None."""
+    plain = integer(text.strip())
+    if plain is not None:
+        return plain
+    (root,) = read_dts(f"/ {{ x = <({text})>; }};", "expression", constants).nodes or (None,)
+    found = root.property("x") if root is not None else None
+    return found.cells[0].value if found is not None and len(found.cells) == 1 else None

@@ -52,16 +52,18 @@ class _Draft:
                 self.labels.append(label)
         for item in block.items:
             if isinstance(item, DtNode):
-                found = self.items.get(f"/{item.name}")
+                key = f"/{item.name} {item.guard}".rstrip()
+                found = self.items.get(key)
                 if not isinstance(found, _Draft):
-                    found = self.items[f"/{item.name}"] = _Draft(item)
+                    found = self.items[key] = _Draft(item)
                 found.take(item)
             elif isinstance(item, Deletion):
                 self._delete(item)
             elif isinstance(item, MacroCall):
                 self.items[f"({item.span.start}"] = item
             else:
-                self.items[item.name] = item
+                # What stands under different conditions is never joined.
+                self.items[f"{item.name} {item.guard}".rstrip()] = item
 
     def _delete(self, item: Deletion) -> None:
         if not item.node:

@@ -95,7 +95,7 @@ def test_macros_that_stand_for_nodes() -> None:
         ("RSV_MEM", ["__GVM_SYSRAM2_START__", "__GVM_SYSRAM2_SIZE__", "gvm_sysram2"]),
     ]
     assert memory.macros[0].arguments[0][1].text == "__GVM_PMEM_START__"
-    assert [child.name for child in memory.children] == ["plain@90000000", "host_only"]
+    assert [child.name for child in memory.children] == ["plain@90000000", "host_only", "host_only"]
 
 
 def test_constants_give_cells_their_numbers() -> None:
