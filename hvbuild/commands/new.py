@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import FOLDER, board_option
 
 if TYPE_CHECKING:
@@ -23,4 +23,11 @@ def command(folder: Path, board: str) -> Outcome:
 
     DIR is made; where it holds a stack already, nothing is written.
     """
-    return not_yet("new")
+    from hvbuild.report.outcome import CannotAnswer, Outcome
+    from hvbuild.starting import CannotStart, start_stack
+
+    try:
+        written = start_stack(folder, board)
+    except CannotStart as fault:
+        raise CannotAnswer(str(fault)) from None
+    return Outcome(text="".join(f"{folder / name}\n" for name in written), data={"written": list(written)})
