@@ -19,7 +19,7 @@ from hvbuild.formats.qvmconf_codes import (
     UNKNOWN_OPTION,
     UNKNOWN_VDEV_OPTION,
 )
-from hvbuild.formats.qvmconf_tokens import Token, is_marker, odd_character
+from hvbuild.formats.qvmconf_tokens import Token, is_marker, odd_character, shown
 from hvbuild.source import Span
 
 GLOBAL = -1
@@ -194,7 +194,7 @@ class EntryReader:
     def _missing(self, option: Token, row: OptionRow, held: int) -> Diagnostic:
         nth = f"argument {held + 1} of {len(row.forms)}" if len(row.forms) > 1 else "its argument"
         at_end = self._at >= len(self._tokens)
-        found = "the file ends" if at_end else f"the option `{self._tokens[self._at].value}` follows"
+        found = "the file ends" if at_end else f"the option `{shown(self._tokens[self._at].value)}` follows"
         return ARGUMENT_MISSING.at(
             option.span,
             f"`{option.value}` lacks {nth}: {found}; qvm refuses this",
@@ -234,7 +234,9 @@ class EntryReader:
         if is_marker(word) or entry.option.raw.count('"') % 2:
             return
         if word.startswith("@"):
-            message = f"`{word}` inside a file: only the command line of qvm is documented to take files so"
+            message = (
+                f"`{shown(word)}` inside a file: only the command line of qvm is documented to take files so"
+            )
             self.faults.append(NESTED_FILE.at(entry.option.span, message))
         elif unquoted_command and previous is not None:
             self.faults.append(_unquoted_command(entry, previous))
@@ -253,7 +255,7 @@ class EntryReader:
         self.faults.append(
             UNKNOWN_VDEV_OPTION.at(
                 entry.option.span,
-                f"`{entry.name}` is no option of `{row.name}` that the catalogue knows; carried as written",
+                f"`{shown(entry.name)}` is no option of `{row.name}` known here; it is carried as written",
                 others=other(self._entries[self._context.index].span, "the device"),
                 notes=("qvm refuses an option that the device does not know",),
                 helps=(_vdev_form(entry.name),) if "=" in entry.name else _meant(entry.name, known),
@@ -269,7 +271,7 @@ class EntryReader:
             self.faults.append(
                 UNKNOWN_OPTION.at(
                     entry.option.span,
-                    f"`{entry.name}` is not an option; qvm refuses this",
+                    f"`{shown(entry.name)}` is not an option; qvm refuses this",
                     helps=(f"the word holds {odd}",) if odd else _meant(entry.name, known),
                 )
             )
@@ -312,7 +314,7 @@ def _meant(word: str, known: Sequence[str]) -> tuple[str, ...]:
 def _unquoted_command(entry: Entry, previous: Entry) -> Diagnostic:
     return CMDLINE_UNQUOTED.at(
         previous.span.to(entry.span),
-        f"`cmdline` takes one word, so `{entry.name}` is read as an option; qvm refuses this",
+        f"`cmdline` takes one word, so `{shown(entry.name)}` is read as an option; qvm refuses this",
         helps=(f'quote the whole text: cmdline "{" ".join((*previous.words[1:], *entry.words))}"',),
     )
 
@@ -322,10 +324,12 @@ def _dialect(entry: Entry, previous: Entry | None, context: _Context) -> Diagnos
     word = entry.name
     after_opener = previous is not None and previous.row is not None and previous.row.opens == context.name
     if context.name == "cpu" and after_opener and _PLAIN_NUMBER.match(word):
-        message = f"`cpu` takes no argument, so `{word}` is read as an option; qvm refuses this"
+        message = f"`cpu` takes no argument, so `{shown(word)}` is read as an option; qvm refuses this"
         help_text = f"write `cpu` once for each vCPU: {' '.join(['cpu'] * min(int(word[:2]), 8))}"
     elif "=" in word:
-        message = f"an option and its argument are separate words, `{word}` is neither; qvm refuses this"
+        message = (
+            f"an option and its argument are separate words, `{shown(word)}` is neither; qvm refuses this"
+        )
         help_text = _REAL_FORMS.get(context.name, _plain_form)(word)
     else:
         return None

@@ -35,6 +35,7 @@ _CONTINUED = re.compile(r"\\\r?\n")
 _MARKER = re.compile(r"@[A-Za-z_][A-Za-z0-9_]*@")
 _SUBSTITUTION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\{([^}]*)\}")
 _ODD = re.compile("[\x00-\x08\x0e-\x1f\x7f\xa0\u2028\u2029\ufeff\ud800-\udfff]")
+_LONGEST_SHOWN = 60
 _KNOWN_SUBSTITUTIONS = ("env", "asinfo_start", "asinfo_length")
 
 
@@ -92,6 +93,12 @@ def is_marker(value: str) -> bool:
 def has_unknown_part(value: str) -> bool:
     """True when the word holds something that is only known later: a substitution or a marker."""
     return "$" in value or ("@" in value and _MARKER.search(value) is not None)
+
+
+def shown(text: str) -> str:
+    """`text` for a message: at most 60 characters, those that do not print as escapes."""
+    short = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
+    return short if short.isprintable() else short.encode("unicode_escape").decode("ascii")
 
 
 def odd_character(value: str) -> str:

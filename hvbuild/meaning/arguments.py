@@ -6,9 +6,9 @@ from typing import NamedTuple
 from hvbuild.diagnostics import Diagnostic, Severity
 from hvbuild.formats.qvmconf_codes import BAD_FORM, DIALECT, ODD_NUMBER, RAM_SWAPPED
 from hvbuild.formats.qvmconf_entries import parts_of
-from hvbuild.formats.qvmconf_tokens import has_unknown_part
+from hvbuild.formats.qvmconf_tokens import has_unknown_part, shown
 from hvbuild.meaning.words import Faults, Piece, address_in, length_in, number_in
-from hvbuild.model.vm import Amount, Fifo, RoundRobin, Sched, Sporadic
+from hvbuild.model.vm import Amount, Fifo, Opaque, RoundRobin, Sched, Sporadic
 from hvbuild.units import Nanoseconds, hex_address, read_qvm_address, size_text
 
 _PLAIN = re.compile(r"([0-9]{1,9})([rfo]?)\Z")
@@ -22,20 +22,18 @@ class Block(NamedTuple):
     length: Amount
 
 
-def memory_in(piece: Piece, option: str, faults: Faults) -> Block | None:
+def memory_in(piece: Piece, option: str, faults: Faults) -> Block:
     """`[address,]length` of `ram` and `rom`."""
     if "=" in piece.text and not has_unknown_part(piece.text):
         faults.append(_memory_dialect(piece, option))
-        return None
+        return Block(Opaque(piece.text), Opaque(piece.text))
     parts = piece.split(",")
     if len(parts) > 2:
-        message = f"`{piece.text}` is not of the form [ADDRESS,]LENGTH; qvm refuses this"
+        message = f"`{shown(piece.text)}` is not of the form [ADDRESS,]LENGTH; qvm refuses this"
         faults.append(BAD_FORM.at(piece.span, message))
-        return None
+        return Block(Opaque(piece.text), Opaque(piece.text))
     address = address_in(parts[0], faults) if len(parts) == 2 else None
     length = length_in(parts[-1], faults)
-    if length is None or (len(parts) == 2 and address is None):
-        return None
     if len(parts) == 2:
         _judge_order(piece, option, Block(address, length), faults)
     return Block(address, length)
@@ -83,7 +81,7 @@ def load_in(piece: Piece, faults: Faults) -> LoadArgument:
     if not comma:
         return LoadArgument(None, piece.text)
     if not has_unknown_part(head) and read_qvm_address(head) is None:
-        message = f"`{head}` before the comma is not an address; taken as part of the path"
+        message = f"`{shown(head)}` before the comma is not an address; taken as part of the path"
         helps = ("a path with a comma needs an address before it",)
         faults.append(BAD_FORM.at(piece.span, message, helps=helps, severity=Severity.WARNING))
         return LoadArgument(None, piece.text)
@@ -109,7 +107,7 @@ def sched_in(piece: Piece, faults: Faults) -> Sched | None:
     helps = (f"end it with `s`: `{text}s`",) if match else ()
     form = "PRIORITY[r|f|o] or HIGH,LOW,MAX_REPLENISHMENTS,PERIOD,BUDGETs"
     faults.append(
-        BAD_FORM.at(piece.span, f"`{text}` is not of the form {form}; qvm refuses this", helps=helps)
+        BAD_FORM.at(piece.span, f"`{shown(text)}` is not of the form {form}; qvm refuses this", helps=helps)
     )
     return None
 

@@ -1,7 +1,6 @@
 """The four contexts of qvmconf while they are read: `cpu`, `vdev`, `pass`, `reserve`, each into its value."""
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 from hvbuild.diagnostics import Diagnostic, Severity, other
 from hvbuild.formats.qvmconf_codes import DIALECT, EMPTY_CONTEXT, REPEATED, VDEV_SPELLING
@@ -22,6 +21,7 @@ from hvbuild.model.vm import (
     Interrupt,
     Location,
     Logger,
+    Opaque,
     Option,
     Pass,
     PassInterrupt,
@@ -34,8 +34,6 @@ from hvbuild.model.vm import (
     Vdev,
 )
 from hvbuild.source import NOWHERE, Origin
-
-T = TypeVar("T")
 
 
 def repeated(entry: Entry, earlier: Entry | Origin, what: str = "") -> Diagnostic:
@@ -69,10 +67,6 @@ def logger_of(entry: Entry, terms: Terms) -> tuple[frozenset[str], str]:
             judge_release(rows[0], destination.span, f"destination `{destination.text}`", terms)
     synonyms = catalog.log_filter_synonyms
     return frozenset(synonyms.get(word.text, word.text) for word in words), destination.text
-
-
-def _one(value: T | None) -> tuple[T, ...]:
-    return () if value is None else (value,)
 
 
 def _option(entry: Entry) -> Option:
@@ -175,6 +169,9 @@ class VdevContext(Context):
     def _judge_type(self) -> None:
         text = self._type.text
         if "," in text and self.terms.catalog.vdev(text) is None:
+            # Where it sits is said, if not in a form that qvm reads: no further fault for that.
+            self._location = Location(space=Space.MEM, start=Opaque(text), origin=self._type.origin)
+            self._interrupts = (Interrupt(pic="gic", line=Opaque(text), origin=self._type.origin),)
             self.terms.add(
                 DIALECT.at(
                     self._type.span,
@@ -195,7 +192,7 @@ class VdevContext(Context):
             space = Space.IO if row is not None and row.space == "io" else Space.MEM
             self._location = location_in(first, space, faults)
         elif entry.name in ("intr", "intrmap") and first is not None:
-            found = interrupts_in(first, faults) if adds else _one(interrupt_in(first, faults))
+            found = interrupts_in(first, faults) if adds else (interrupt_in(first, faults),)
             self._interrupts = (*self._interrupts, *found) if adds else found
         elif entry.name == "name" and first is not None:
             self._name = first
@@ -250,8 +247,7 @@ class PassContext(Context):
         """Keep a window, a PCI device or an interrupt."""
         piece = piece_of(entry.arguments[0])
         if entry.name == "intr":
-            found = pass_interrupt_in(piece, self.terms.catalog, self.terms.faults)
-            self._interrupts.extend(_one(found))
+            self._interrupts.append(pass_interrupt_in(piece, self.terms.catalog, self.terms.faults))
             return
         place = pass_location_in(piece, self.terms.catalog, self.terms.faults)
         if isinstance(place, PassWindow):
@@ -284,9 +280,9 @@ class ReserveContext(Context):
         """Keep a location or an interrupt."""
         pieces = [piece_of(token) for token in entry.arguments]
         if entry.name == "intr":
-            self._interrupts.extend(_one(interrupt_in(pieces[0], self.terms.faults, bare=True)))
+            self._interrupts.append(interrupt_in(pieces[0], self.terms.faults, bare=True))
         else:
-            self._locations.extend(_one(reserve_location_in(pieces, self.terms.faults)))
+            self._locations.append(reserve_location_in(pieces, self.terms.faults))
 
     def value(self) -> Reserve:
         """The reservation."""

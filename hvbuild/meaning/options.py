@@ -14,7 +14,7 @@ from hvbuild.formats.qvmconf_codes import (
     OUT_OF_BOUNDS,
     WRONG_RELEASE,
 )
-from hvbuild.formats.qvmconf_tokens import has_unknown_part
+from hvbuild.formats.qvmconf_tokens import has_unknown_part, shown
 from hvbuild.meaning.words import Faults, Piece, address_in, length_in, number_in
 from hvbuild.source import Span
 
@@ -119,7 +119,7 @@ def judge_word(piece: Piece, words: tuple[str, ...], what: str, severity: Severi
     faults.append(
         BAD_VALUE.at(
             piece.span,
-            f"`{piece.text}` is no value of {what}{refused}",
+            f"`{shown(piece.text)}` is no value of {what}{refused}",
             helps=(f"it is one of {', '.join(f'`{word}`' for word in words)}",),
             severity=severity,
         )
@@ -136,7 +136,7 @@ def _judge_shape(name: str, form: str, piece: Piece, severity: Severity, faults:
     elif form in _SHAPES:
         pattern, text = _SHAPES[form]
         if not pattern.match(piece.text):
-            message = f"`{piece.text}` of `{name}` is not {text}"
+            message = f"`{shown(piece.text)}` of `{name}` is not {text}"
             faults.append(BAD_FORM.at(piece.span, message, severity=severity))
         elif form == "region":
             length_in(piece.split(",")[1], faults)

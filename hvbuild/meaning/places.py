@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.qvmconf_codes import BAD_FORM, BAD_VALUE, DIALECT
+from hvbuild.formats.qvmconf_tokens import shown
 from hvbuild.meaning.words import Faults, Piece, address_in, length_in, number_in
 from hvbuild.model.vm import (
     Interrupt,
     Location,
+    Opaque,
     PassInterrupt,
     PassPci,
     PassWindow,
@@ -30,7 +32,7 @@ def spaced(piece: Piece, default: Space) -> tuple[Space, Piece]:
     return default, piece
 
 
-def location_in(piece: Piece, default: Space, faults: Faults) -> Location | None:
+def location_in(piece: Piece, default: Space, faults: Faults) -> Location:
     """`loc` of a vdev: `[mem:|io:|pci:]body[,length]`; a bare number lies in `default`."""
     space, body = spaced(piece, default)
     if space is Space.PCI:
@@ -38,11 +40,9 @@ def location_in(piece: Piece, default: Space, faults: Faults) -> Location | None
     parts = body.split(",")
     if len(parts) > 2:
         _malformed(piece, "loc [mem:|io:]ADDRESS[,LENGTH] or loc pci:BUS:DEVICE[.FUNCTION]", faults)
-        return None
+        return Location(space=space, start=Opaque(piece.text), origin=piece.origin)
     start = address_in(parts[0], faults)
     length = length_in(parts[1], faults) if len(parts) > 1 else None
-    if start is None:
-        return None
     return Location(space=space, start=start, length=length, origin=piece.origin)
 
 
@@ -53,38 +53,33 @@ def pci_text(piece: Piece, faults: Faults) -> str:
     return piece.text.lower()
 
 
-def interrupt_in(piece: Piece, faults: Faults, *, bare: bool = False) -> Interrupt | None:
+def interrupt_in(piece: Piece, faults: Faults, *, bare: bool = False) -> Interrupt:
     """`PIC:LINE` or `apic`; with `bare` also a number alone, as `reserve intr` takes it."""
-    text = piece.text
-    if "=" in text:
+    text, equals, _ = piece.text.partition("=")
+    if equals:
         _malformed(piece, "PIC:LINE; `=VECTOR` belongs to `pass` only", faults)
-        return None
-    if ":" not in text:
-        if bare:
-            line = number_in(piece, faults)
-            return None if line is None else Interrupt(pic="", line=line, origin=piece.origin)
-        if text[:1].isdigit():
-            _malformed(piece, f"PIC:LINE, such as `gic:{text}`", faults)
-            return None
-        return Interrupt(pic=text, origin=piece.origin)
-    pic = text.rpartition(":")[0]
-    line = number_in(piece.after(f"{pic}:"), faults)
-    return None if line is None else Interrupt(pic=pic, line=line, origin=piece.origin)
+        piece = Piece(text, piece.span)
+    if ":" in text:
+        pic = text.rpartition(":")[0]
+        return Interrupt(pic=pic, line=number_in(piece.after(f"{pic}:"), faults), origin=piece.origin)
+    if bare:
+        return Interrupt(pic="", line=number_in(piece, faults), origin=piece.origin)
+    if text[:1].isdigit():
+        _malformed(piece, f"PIC:LINE, such as `gic:{shown(text)}`", faults)
+        return Interrupt(pic="gic", line=Opaque(text), origin=piece.origin)
+    return Interrupt(pic=text, origin=piece.origin)
 
 
 def interrupts_in(piece: Piece, faults: Faults) -> tuple[Interrupt, ...]:
     """A list of interrupts, as `hpet` takes it."""
-    found = (interrupt_in(part, faults) for part in piece.split(","))
-    return tuple(interrupt for interrupt in found if interrupt is not None)
+    return tuple(interrupt_in(part, faults) for part in piece.split(","))
 
 
-def pass_interrupt_in(piece: Piece, catalog: Catalog, faults: Faults) -> PassInterrupt | None:
+def pass_interrupt_in(piece: Piece, catalog: Catalog, faults: Faults) -> PassInterrupt:
     """`PIC:LINE[,ATTRIBUTE][=VECTOR]`."""
     said, *vector = piece.split("=", 1)
     where, *attributes = said.split(",")
     line = interrupt_in(where, faults)
-    if line is None:
-        return None
     attribute = attributes[0] if attributes else None
     if len(attributes) > 1 or (attribute and attribute.text not in catalog.interrupt_attributes):
         faults.append(
@@ -137,8 +132,6 @@ def pass_location_in(piece: Piece, catalog: Catalog, faults: Faults) -> PassWind
     length = length_in(parts[1], faults) if len(parts) > 1 else None
     if flags is not None:
         _judge_flags(flags, catalog, faults)
-    if start is None or (len(parts) > 1 and length is None):
-        return None
     return PassWindow(
         space=space,
         start=start,
@@ -150,7 +143,7 @@ def pass_location_in(piece: Piece, catalog: Catalog, faults: Faults) -> PassWind
     )
 
 
-def reserve_location_in(pieces: Sequence[Piece], faults: Faults) -> Location | None:
+def reserve_location_in(pieces: Sequence[Piece], faults: Faults) -> Location:
     """`[mem:]start,length`, `io:port[,length]` (the manual also prints `io port,length`) or `pci:slot`."""
     piece = pieces[-1]
     default = Space(pieces[0].text) if len(pieces) > 1 else Space.MEM
@@ -178,7 +171,9 @@ def _judge_flags(piece: Piece, catalog: Catalog, faults: Faults) -> None:
 
 
 def _malformed(piece: Piece, form: str, faults: Faults) -> None:
-    faults.append(BAD_FORM.at(piece.span, f"`{piece.text}` is not of the form {form}; qvm refuses this"))
+    faults.append(
+        BAD_FORM.at(piece.span, f"`{shown(piece.text)}` is not of the form {form}; qvm refuses this")
+    )
 
 
 def _dialect(piece: Piece) -> Diagnostic:

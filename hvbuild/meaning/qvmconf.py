@@ -38,7 +38,7 @@ from hvbuild.model.vm import (
     Verbatim,
     VmConfig,
 )
-from hvbuild.source import Origin
+from hvbuild.source import Origin, Span
 
 AFTER_UNKNOWN = Opaque("after memory of unknown place")
 
@@ -63,14 +63,24 @@ def read_vm(
     reader = _VmReader(terms)
     for document in documents:
         reader.read(document)
-    vm = reader.vm(title, Origin(documents[0].entries[0].span) if _has_entries(documents) else Origin(None))
+    vm = reader.vm(title, _beginning(documents))
     order = order_faults(documents, vm, catalog, architecture)
     faults = (fault for document in documents for fault in document.faults)
     return Reading(vm, (*faults, *terms.faults, *order))
 
 
-def _has_entries(documents: Sequence[Document]) -> bool:
-    return bool(documents) and bool(documents[0].entries)
+def _beginning(documents: Sequence[Document]) -> Origin:
+    """The first entry, else the start of the first file."""
+    for document in documents:
+        if document.entries:
+            return Origin(document.entries[0].span)
+    return Origin(Span(documents[0].file, 0, 0) if documents else None)
+
+
+def _unreadable(entry: Entry) -> Memory:
+    """Memory whose argument is missing: it is there, so nothing else is said of it."""
+    unknown = Opaque("")
+    return Memory(kind=MemoryKind(entry.name), base=unknown, size=unknown, origin=Origin(entry.span))
 
 
 class _VmReader:
@@ -106,6 +116,8 @@ class _VmReader:
                         owner.stray()
                 continue
             if not entry.complete:
+                if entry.name in ("ram", "rom"):
+                    self._memory.append(_unreadable(entry))
                 continue
             if entry.row.opens:
                 current = contexts[index] = self._open(entry)
@@ -168,8 +180,6 @@ class _VmReader:
 
     def _add_memory(self, entry: Entry) -> None:
         block = memory_in(piece_of(entry.arguments[0]), entry.name, self._terms.faults)
-        if block is None:
-            return
         placed = block.address is None
         base = self._next_base() if block.address is None else block.address
         self._memory.append(

@@ -1,7 +1,7 @@
 """Arguments of a qvmconf file, read into numbers: each piece with its place, each fault as a diagnostic.
 
-A reader returns None for a piece that means nothing and has reported it; a piece that is only known on the
-target (a substitution, a template marker) becomes a symbolic amount.
+A piece that is only known on the target (a substitution, a template marker) becomes a symbolic amount, and
+so does one that means nothing once it has been reported: what depends on it is then left in peace.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.qvmconf_codes import BAD_NUMBER, BARE_NUMBER, ODD_NUMBER
-from hvbuild.formats.qvmconf_tokens import Token, has_unknown_part
+from hvbuild.formats.qvmconf_tokens import Token, has_unknown_part, shown
 from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Opaque
 from hvbuild.source import Origin, Span
 from hvbuild.units import LIMIT_64, hex_address, read_number, read_qvm_address, read_qvm_length
@@ -60,7 +60,7 @@ def piece_of(token: Token) -> Piece:
     return Piece(token.value, token.span)
 
 
-def address_in(piece: Piece, faults: Faults) -> Amount | None:
+def address_in(piece: Piece, faults: Faults) -> Amount:
     """An address: hexadecimal unless it has `0d` or a K/M/G suffix."""
     amount = _amount(piece, read_qvm_address, "an address", faults)
     if (
@@ -81,7 +81,7 @@ def address_in(piece: Piece, faults: Faults) -> Amount | None:
     return amount
 
 
-def length_in(piece: Piece, faults: Faults) -> Amount | None:
+def length_in(piece: Piece, faults: Faults) -> Amount:
     """A length: decimal unless it has `0x`; K, M and G are binary."""
     amount = _amount(piece, read_qvm_length, "a length", faults)
     if isinstance(amount, int) and piece.text.isdigit() and len(piece.text) > 1:
@@ -96,12 +96,12 @@ def length_in(piece: Piece, faults: Faults) -> Amount | None:
     return amount
 
 
-def number_in(piece: Piece, faults: Faults) -> Amount | None:
+def number_in(piece: Piece, faults: Faults) -> Amount:
     """Any other number: decimal, or `0x` hexadecimal."""
     return _amount(piece, read_number, "a number", faults)
 
 
-def _amount(piece: Piece, reader: Callable[[str], int | None], what: str, faults: Faults) -> Amount | None:
+def _amount(piece: Piece, reader: Callable[[str], int | None], what: str, faults: Faults) -> Amount:
     text = piece.text
     if has_unknown_part(text):
         return symbolic(text)
@@ -114,6 +114,7 @@ def _amount(piece: Piece, reader: Callable[[str], int | None], what: str, faults
         faults.append(_undocumented(piece, "a hexadecimal number with a suffix", value))
     if value is None:
         faults.append(_not_a_number(piece, what))
+        return Opaque(text)
     return value
 
 
@@ -135,8 +136,8 @@ def _undocumented(piece: Piece, what: str, value: int) -> Diagnostic:
 
 
 def _not_a_number(piece: Piece, what: str) -> Diagnostic:
-    text = piece.text
-    digits = text.lower().removeprefix("0x")
+    text = shown(piece.text)
+    digits = piece.text.lower().removeprefix("0x")
     helps: tuple[str, ...] = ()
     if "_" in text:
         helps = (f"write `{text.replace('_', '')}`",)

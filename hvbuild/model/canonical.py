@@ -34,7 +34,9 @@ def canonical(vm: VmConfig, catalog: Catalog) -> VmConfig:
     ranks = {index: rank for rank, index in enumerate(order)}
     return replace(
         vm,
-        memory=tuple(sorted(vm.memory, key=lambda block: (str(block.kind), _rank(block.base)))),
+        memory=tuple(
+            sorted(vm.memory, key=lambda block: (str(block.kind), _rank(block.base), _rank(block.size)))
+        ),
         vcpus=vm.vcpus or (Vcpu(),),
         vdevs=tuple(_vdev(vm.vdevs[index], catalog) for index in order),
         passes=tuple(sorted((_pass(each) for each in vm.passes), key=_pass_rank)),

@@ -331,4 +331,5 @@ class VmConfig:
     @property
     def label(self) -> str:
         """How people call it: the guest's name in the stack, else its system name, else its file."""
-        return self.title or self.system or str(self.origin)
+        place = self.origin.span
+        return self.title or self.system or (place.file.path if place is not None else "nowhere")
