@@ -50,7 +50,7 @@ WRONG_ENABLING = _error(
     _HYP,
 )
 NOT_ENABLED = _warning(
-    "HV8537", "hypervisor-not-enabled", "an image that starts qvm enables the hypervisor", _HYP
+    "HV8537", "qvm-without-hypervisor", "an image that starts qvm enables the hypervisor", _HYP
 )
 UNREAD_OPTION = _error(
     "HV8538",

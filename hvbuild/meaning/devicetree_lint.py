@@ -62,7 +62,7 @@ OUTSIDE = _error(
 )
 UNALIGNED = _error(
     "HV8630",
-    "region-not-whole-pages",
+    "reserved-region-not-whole-pages",
     "a region covers whole 4 KiB pages",
     "QNX: typed memory is mapped in pages",
 )

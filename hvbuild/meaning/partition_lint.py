@@ -24,7 +24,7 @@ PARTITION_BUDGET = _code(
 )
 PARTITION_CRITICAL = _code("HV8572", "partition-critical-time", True, "a critical budget is 0 to 1000 ms")
 MANY_PARTITIONS = _code(
-    "HV8573", "too-many-partitions", True, "there are fewer partitions than the script makes"
+    "HV8573", "partitions-beyond-limit", True, "there are fewer partitions than the script makes"
 )
 NO_MODULE = _code(
     "HV8574", "partitions-without-module", True, "adaptive partitions need `module=aps` on the kernel line"
