@@ -20,7 +20,7 @@ from hvbuild.model.vm import (
 from hvbuild.ranges import AddressRange, first_fit
 from hvbuild.resolve.guestmap import GuestMap, guest_map
 from hvbuild.resolve.ledger import Ledger
-from hvbuild.units import hex_address
+from hvbuild.units import LIMIT_64, hex_address
 
 # Devices handed through are registers unless their DMA is known: read and write, `n` no DMA, `d` DMA
 # (QNX Hypervisor 7.1 and 8.0, `vm/pass`).
@@ -56,7 +56,7 @@ class GuestSpace:
         """Keep vdevs away from memory and pass-through windows, and from lines that are handed through."""
         for block in memory:
             if isinstance(block.base, int) and isinstance(block.size, int):
-                self._windows.append(AddressRange.sized(block.base, block.size))
+                self._keep(block.base, block.size)
         for item in passes:
             for window in item.windows:
                 if (
@@ -64,15 +64,20 @@ class GuestSpace:
                     and isinstance(window.start, int)
                     and isinstance(window.length, int)
                 ):
-                    self._windows.append(AddressRange.sized(window.start, window.length))
+                    self._keep(window.start, window.length)
             self._lines.update(i.line.line for i in item.interrupts if isinstance(i.line.line, int))
+
+    def _keep(self, start: int, size: int) -> None:
+        # A range past the last address has a rule of its own and is nobody's neighbour.
+        if start + size <= LIMIT_64:
+            self._windows.append(AddressRange.sized(start, size))
 
     def _take(self, location: Location) -> None:
         if not isinstance(location.start, int):
             return
         if location.space is Space.MEM:
             size = max(self.map.granule, location.length if isinstance(location.length, int) else 0)
-            self._windows.append(AddressRange.sized(location.start, size))
+            self._keep(location.start, size)
         elif location.space is Space.IO:
             self._ports.add(location.start)
 

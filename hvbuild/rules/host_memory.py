@@ -94,7 +94,13 @@ def pass_over_reserved_memory(scene: Scene) -> Iterator[Finding]:
 def host_regions_overlap(scene: Scene) -> Iterator[Finding]:
     """Two regions of host memory claim the same addresses, often after a variant made one of them larger."""
     placed = [(region.window, region) for region in scene.regions if region.window]
-    for first, second in clashes(placed):
+    order = {id(region): index for index, region in enumerate(scene.regions)}
+    kept = {id(region) for region in scene.host.reserved}
+    for pair in clashes(placed):
+        # What the host keeps is given; of two others, the one that a variant changed or the later one.
+        first, second = sorted(
+            pair, key=lambda each: (id(each) not in kept, len(each.origin.replaced), order[id(each)])
+        )
         both = second.window.intersection(first.window) if first.window and second.window else None
         yield found(
             (second.origin, first.origin),

@@ -45,6 +45,16 @@ def partition_unknown(scene: VmScene) -> Iterator[Finding]:
             )
 
 
+def _cycle(name: str, partitions: dict[str, HostPartition]) -> tuple[str, ...]:
+    """The ancestors of `name` up to itself when it is its own ancestor, else nothing."""
+    seen = [name]
+    at = partitions[name].parent if name in partitions else SYSTEM
+    while at in partitions and at not in seen:
+        seen.append(at)
+        at = partitions[at].parent
+    return tuple(seen) if at == name and name in partitions else ()
+
+
 @rule("HV4212", "partition-budgets-exceed", source=_APS + ": a budget is taken from that of the parent")
 def partition_budgets_exceed(scene: Scene) -> Iterator[Finding]:
     """The partitions under one parent have more budget in all than the parent."""
@@ -53,7 +63,7 @@ def partition_budgets_exceed(scene: Scene) -> Iterator[Finding]:
         children = [row for row in partitions.values() if row.parent == parent]
         most = partitions[parent].budget if parent in partitions else 100
         total = sum(row.budget for row in children)
-        if total > most:
+        if total > most and not _cycle(parent, partitions):
             last = children[-1]
             yield found(
                 (last.origin, scene.host.origin),
@@ -104,22 +114,16 @@ def partition_parent(scene: Scene) -> Iterator[Finding]:
     """A partition's parent does not exist, or it is its own ancestor."""
     partitions = _all(scene)
     for row in partitions.values():
-        seen = [row.name]
-        at = row.parent
-        while at in partitions and at not in seen:
-            seen.append(at)
-            at = partitions[at].parent
-        if at == SYSTEM:
-            continue
-        if at not in partitions and row.parent == at:
+        if row.parent != SYSTEM and row.parent not in partitions:
             yield found(
                 row.origin,
-                f"partition `{row.name}` has the parent `{at}`, which does not exist",
+                f"partition `{row.name}` has the parent `{row.parent}`, which does not exist",
                 "no such partition",
-                helps=did_you_mean(at, [SYSTEM, *partitions]),
+                helps=did_you_mean(row.parent, [SYSTEM, *partitions]),
             )
-        elif at == row.name:
-            yield found(row.origin, f"partition `{row.name}` is its own ancestor", " under ".join(seen))
+        cycle = _cycle(row.name, partitions)
+        if cycle and row.name == next(name for name in partitions if name in cycle):
+            yield found(row.origin, f"partition `{row.name}` is its own ancestor", " under ".join(cycle))
 
 
 @rule(
