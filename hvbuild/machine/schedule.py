@@ -1,7 +1,8 @@
 """Running a scenario under a profile: the schedule it gives, and its JSON form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hvbuild.machine.columns import Columns
 from hvbuild.machine.engine import layout as at
@@ -35,12 +36,14 @@ class Costs:
 
 FREE = Costs()
 
-GUEST, HOST, SPINNING, SWITCH = at.GUEST, at.HOST, at.SPINNING, at.SWITCH
+GUEST, HOST, SPINNING, SWITCH, HOLDING = at.GUEST, at.HOST, at.SPINNING, at.SWITCH, at.HOLDING
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """`thread` held `cpu` from `start` to `end`; `mode` says for what (GUEST, HOST, SPINNING, SWITCH)."""
+class Segment(NamedTuple):
+    """`thread` held `cpu` from `start` to `end`; `mode` says for what (GUEST, HOST, SPINNING, …).
+
+    A tuple, not a dataclass: a run makes hundreds of thousands.
+    """
 
     cpu: int
     thread: int
@@ -63,6 +66,7 @@ class ThreadTotals:
     host_ns: int
     spin_ns: int
     preemptions: int
+    exits: int
     longest_ready_ns: int
     longest_ready_at: int
     worst_latency_ns: int
@@ -94,6 +98,7 @@ class Schedule:
     scenario: Scenario
     profile: str
     segments: tuple[Segment, ...]
+    interrupts: tuple[tuple[int, int, int], ...]  # (time, CPU, thread), when asked for
     prio_changes: tuple[tuple[int, int, int], ...]
     threads: tuple[ThreadTotals, ...]
     partitions: tuple[PartitionTotals, ...]
@@ -123,17 +128,20 @@ def simulate(
     explored: Mapping[str, int] | None = None,
     costs: Costs = FREE,
     trace: bool = True,
+    interrupts: bool = False,
     fast: bool = False,
 ) -> Schedule:
     """The schedule of `scenario` under `profile`; `fast` runs the compiled engine, with the same result.
 
     `explored` turns assumptions of the profile by name. Without `trace` there are no segments and
-    memory does not grow with the horizon. The scenario must have been checked (`refusals`).
+    memory does not grow with the horizon; with `interrupts` their arrivals are noted, too. The
+    scenario must have been checked (`refusals`).
     """
     settings = {**profile.settings(explored), **costs.settings}
-    if is_lean(scenario, settings):
+    if not interrupts and is_lean(scenario, settings):
         return _lean_schedule(scenario, profile, run_shortcut(scenario, trace, fast))
     columns = Columns(scenario, settings, _ROWS if trace else 0)
+    columns.memory[at.TRACING] += int(trace and interrupts)
     segments: list[Segment] = []
     changes: list[tuple[int, int, int]] = []
     m = columns.memory
@@ -146,7 +154,7 @@ def simulate(
             _collect(m, columns, segments, changes)
         finish(m)
     _collect(m, columns, segments, changes)
-    return _schedule(m, columns, profile, join(segments), _net(changes, scenario))
+    return _schedule(m, columns, profile, segments, _net(changes, scenario))
 
 
 def _lean_schedule(scenario: Scenario, profile: Profile, result: LeanResult) -> Schedule:
@@ -159,6 +167,7 @@ def _lean_schedule(scenario: Scenario, profile: Profile, result: LeanResult) -> 
         scenario=scenario,
         profile=profile.name,
         segments=join(segments),
+        interrupts=(),
         prio_changes=(),
         threads=tuple(_lean_totals(threads[t].id, t, result) for t in range(len(threads))),
         partitions=(),
@@ -176,6 +185,7 @@ def _lean_totals(thread: int, place: int, result: LeanResult) -> ThreadTotals:
         host_ns=0,
         spin_ns=0,
         preemptions=sums[lean.J_PREEMPTED],
+        exits=0,
         longest_ready_ns=sums[lean.J_WAIT],
         longest_ready_at=sums[lean.J_WAIT_AT],
         worst_latency_ns=sums[lean.J_LATENCY],
@@ -199,7 +209,7 @@ def _collect(
     m[at.CHANGE_AT] = m[at.CHANGE_FIRST]
 
 
-def join(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+def join(segments: Iterable[Segment]) -> tuple[Segment, ...]:
     """Segments by (start, CPU), those of one thread and mode that touch on one CPU made one."""
     joined: list[Segment] = []
     last: dict[int, int] = {}
@@ -234,14 +244,15 @@ def _schedule(
     m: at.Memory,
     columns: Columns,
     profile: Profile,
-    segments: tuple[Segment, ...],
+    segments: Sequence[Segment],
     changes: tuple[tuple[int, int, int], ...],
 ) -> Schedule:
     scenario = columns.scenario
     return Schedule(
         scenario=scenario,
         profile=profile.name,
-        segments=segments,
+        segments=join(s for s in segments if s.mode != at.WAKE),
+        interrupts=tuple((s.start, s.cpu, s.thread) for s in segments if s.mode == at.WAKE),
         prio_changes=changes,
         threads=tuple(_thread_totals(m, t) for t in columns.threads),
         partitions=_partition_totals(m, columns),
@@ -266,6 +277,7 @@ def _thread_totals(m: at.Memory, t: int) -> ThreadTotals:
         host_ns=m[t + at.HOST_NS],
         spin_ns=m[t + at.SPIN_NS],
         preemptions=m[t + at.PREEMPTED],
+        exits=m[t + at.EXITS],
         longest_ready_ns=m[t + at.WORST_WAIT],
         longest_ready_at=m[t + at.WORST_WAIT_AT],
         worst_latency_ns=m[t + at.FIRST_WAIT],

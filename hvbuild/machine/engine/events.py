@@ -16,6 +16,8 @@ from hvbuild.machine.engine.layout import (
     EVENT_SIZE,
     EXACT,
     EXIT_BURST,
+    EXITS,
+    HOLDS,
     IO_WAKE,
     IRQ_CPU,
     JOBS,
@@ -37,6 +39,7 @@ from hvbuild.machine.engine.layout import (
     NEW_POLICY,
     NEW_VALUE,
     NOW,
+    ON,
     OP,
     OP_PRIO,
     OP_RUNMASK,
@@ -59,8 +62,10 @@ from hvbuild.machine.engine.layout import (
     STATE,
     TICK,
     TOKENS,
+    TRACING,
     VALUE,
     WAITING,
+    WAKE,
     WAKE_HEAP,
     WHERE,
     WHO,
@@ -75,7 +80,7 @@ from hvbuild.machine.engine.queues import heap_pop, heap_push
 from hvbuild.machine.engine.ready import ready
 from hvbuild.machine.engine.resched import block, set_runmask
 from hvbuild.machine.engine.sporadic import expire
-from hvbuild.machine.engine.switching import account, close_segment, start_work
+from hvbuild.machine.engine.switching import account, close_segment, start_work, write_segment
 
 
 def refill_due(m: Memory) -> None:
@@ -84,11 +89,18 @@ def refill_due(m: Memory) -> None:
     settle(m, m[IRQ_CPU])
 
 
+def note_interrupt(m: Memory, t: int, c: int) -> None:
+    """Write down, when asked for, that an interrupt for `t` arrived on `c`."""
+    if m[TRACING] > 1:
+        write_segment(m, c, t, m[NOW], WAKE)
+
+
 def wake_up(m: Memory) -> None:
     """An interrupt wakes the thread whose exact wake-up is due."""
     t = heap_pop(m, m[WAKE_HEAP])
     if m[t + IO_WAKE]:
         m[t + CRITICAL] = 1
+    note_interrupt(m, t, m[IRQ_CPU])
     ready(m, t, m[IRQ_CPU])
     settle(m, m[IRQ_CPU])
 
@@ -103,6 +115,11 @@ def give_token(m: Memory, t: int, c: int) -> None:
 
 def release_lock(m: Memory, lock: int) -> None:
     """Give the spin lock to the spinner, among those that run now, that has waited longest."""
+    holder = m[lock + LOCK_HOLDER]
+    if holder:
+        if m[holder + ON]:
+            close_segment(m, m[holder + ON])
+        m[holder + HOLDS] -= 1
     m[lock + LOCK_HOLDER] = 0
     found = 0
     order = 0
@@ -167,7 +184,7 @@ def perform(m: Memory, c: int, t: int, kind: int, value: int) -> None:
         release_lock(m, value)
     elif kind == K_LOCK:
         close_segment(m, c)
-        m[t + SPIN] = value
+        m[t + SPIN] = value  # its next burst begins when it has the lock
         m[t + SPIN_ORDER] = m[SEQUENCE]
         m[SEQUENCE] += 1
         start_work(m, c, t)
@@ -199,6 +216,7 @@ def end_burst(m: Memory, c: int) -> None:
         m[t + BURST] = burst  # the segment that ends here keeps its mode
         close_segment(m, c)
         m[t + BURST] = following
+        m[t + EXITS] += m[following + MODE]
     if kind == K_NEXT:
         start_work(m, c, t)
         return
@@ -230,5 +248,6 @@ def call(m: Memory) -> None:
     else:
         if m[t + IO_WAKE]:
             m[t + CRITICAL] = 1
+        note_interrupt(m, t, c)
         give_token(m, t, c)
     settle(m, c)

@@ -43,7 +43,7 @@ SEG_STOP = 28
 CHANGE_FIRST = 29
 CHANGE_AT = 30
 CHANGE_STOP = 31
-TRACING = 32  # 0: no segments are written, counters only
+TRACING = 32  # 0: no segments are written, counters only; 2: interrupts, too
 DISPATCH = 33  # the one global set of ready lists (partition System's with partitions)
 SPEED_UNIT = 34  # work units per nanosecond of a core of speed 1
 SWITCHES = 35
@@ -169,6 +169,7 @@ JOBS = 55  # bursts that ended in a wait
 RESPONSES = 56  # sum of their times from wake-up to wait
 WORST_RESPONSE = 57
 RELEASED = 58  # when the present job was released
+HOLDS = 59  # spin locks held
 THREAD_SIZE = 60
 
 # states
@@ -220,6 +221,8 @@ GUEST = 0
 HOST = 1  # the host's work for a guest exit
 SPINNING = 2
 SWITCH = 3  # context switch, migration, interrupt between CPUs
+HOLDING = 4  # guest work while holding a spin lock
+WAKE = 5  # no segment: an interrupt for the thread at this time
 
 # --- spin lock
 LOCK_HOLDER = 0

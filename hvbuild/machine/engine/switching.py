@@ -22,6 +22,8 @@ from hvbuild.machine.engine.layout import (
     FIRST_WAIT,
     FIRST_WAIT_AT,
     FLAG,
+    HOLDING,
+    HOLDS,
     HOST_NS,
     ID,
     IDLE,
@@ -60,6 +62,7 @@ from hvbuild.machine.engine.layout import (
     SPEED,
     SPIN,
     SPIN_NS,
+    SPINNING,
     SPORADIC,
     STALE_FLAG,
     STATE,
@@ -153,8 +156,10 @@ def account(m: Memory, c: int) -> None:
 
 
 def mode_of(m: Memory, t: int) -> int:
-    """What the thread is doing: guest work, host work of a guest exit, or spinning."""
-    return 2 if m[t + SPIN] else m[m[t + BURST] + MODE]
+    """What the thread is doing: guest work (maybe holding a lock), host work of an exit, or spinning."""
+    if m[t + SPIN]:
+        return SPINNING
+    return HOLDING if m[t + HOLDS] else m[m[t + BURST] + MODE]
 
 
 def close_segment(m: Memory, c: int) -> None:
@@ -251,7 +256,7 @@ def start_work(m: Memory, c: int, t: int) -> None:
             return
         m[lock + LOCK_HOLDER] = t
         m[t + SPIN] = 0
-        m[t + REMAINING] = 0
+        m[t + HOLDS] += 1
     speed = m[c + SPEED]
     left = m[t + REMAINING]
     if speed != 1:

@@ -1,0 +1,155 @@
+"""A schedule for the eye: Chrome/Perfetto JSON, and a timeline in text."""
+
+from collections.abc import Iterator, Mapping
+
+from hvbuild.machine.schedule import GUEST, HOLDING, HOST, SPINNING, SWITCH, Schedule, Segment
+
+_CPUS = 1  # process numbers of the trace
+_THREADS = 2
+_PARTITIONS = 3
+_MODE = {GUEST: "guest", HOST: "exit", SPINNING: "spin", SWITCH: "switch", HOLDING: "holds lock"}
+_LABELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_IDLE = "."
+
+
+def trace_json(schedule: Schedule, names: Mapping[int, str] | None = None) -> dict[str, object]:
+    """The trace-event object: a track per CPU and per thread, partition use, arrows from interrupts.
+
+    `names` gives threads their names. Times start at 0 and are fractions of microseconds, which is
+    what the format calls for whatever its display unit says.
+    """
+    called = {t.id: f"thread {t.id}" for t in schedule.scenario.threads} | dict(names or {})
+    events: list[dict[str, object]] = [*_track_names(schedule, called)]
+    for segment in schedule.segments:
+        events.extend(_slices(segment, called))
+    events.extend(_arrows(schedule))
+    events.extend(_partition_counters(schedule))
+    return {"displayTimeUnit": "ns", "traceEvents": events}
+
+
+def _track_names(schedule: Schedule, called: Mapping[int, str]) -> Iterator[dict[str, object]]:
+    for process, name in ((_CPUS, "CPUs"), (_THREADS, "threads"), (_PARTITIONS, "partitions")):
+        if process != _PARTITIONS or schedule.partitions:
+            yield _metadata("process_name", process, 0, name)
+    for cpu in range(schedule.scenario.cpus):
+        yield _metadata("thread_name", _CPUS, cpu, f"CPU {cpu}")
+    for thread in schedule.scenario.threads:
+        yield _metadata("thread_name", _THREADS, thread.id, called[thread.id])
+
+
+def _metadata(kind: str, process: int, track: int, name: str) -> dict[str, object]:
+    return {"ph": "M", "name": kind, "pid": process, "tid": track, "args": {"name": name}}
+
+
+def _slices(segment: Segment, called: Mapping[int, str]) -> Iterator[dict[str, object]]:
+    mode = _MODE[segment.mode]
+    time = {"ts": _us(segment.start), "dur": _us(segment.end - segment.start)}
+    on_cpu = called[segment.thread] if segment.mode != SWITCH else "switch"
+    yield {"ph": "X", "name": on_cpu, "cat": mode, "pid": _CPUS, "tid": segment.cpu, **time}
+    if segment.mode != SWITCH:
+        on_thread = f"CPU {segment.cpu}" if segment.mode == GUEST else f"CPU {segment.cpu}, {mode}"
+        yield {"ph": "X", "name": on_thread, "cat": mode, "pid": _THREADS, "tid": segment.thread, **time}
+
+
+def _arrows(schedule: Schedule) -> Iterator[dict[str, object]]:
+    """A flow from each interrupt, on the CPU that took it, to the thread's next slice."""
+    starts: dict[int, list[int]] = {}
+    for segment in schedule.segments:
+        if segment.mode != SWITCH:
+            starts.setdefault(segment.thread, []).append(segment.start)
+    places = dict.fromkeys(starts, 0)
+    for number, (time, cpu, thread) in enumerate(schedule.interrupts, 1):
+        own = starts.get(thread, [])
+        place = places.get(thread, 0)
+        while place < len(own) and own[place] < time:
+            place += 1
+        places[thread] = place
+        if place < len(own):
+            yield {
+                "ph": "i",
+                "s": "t",
+                "name": f"interrupt for {thread}",
+                "pid": _CPUS,
+                "tid": cpu,
+                "ts": _us(time),
+            }
+            flow = {"name": "wake", "cat": "interrupt", "id": number}
+            yield {"ph": "s", "pid": _CPUS, "tid": cpu, "ts": _us(time), **flow}
+            yield {"ph": "f", "bp": "e", "pid": _THREADS, "tid": thread, "ts": _us(own[place]), **flow}
+
+
+def _partition_counters(schedule: Schedule) -> Iterator[dict[str, object]]:
+    """Use of each partition within the sliding window, in percent of all CPUs, at every tick."""
+    aps = schedule.scenario.aps
+    if aps is None:
+        return
+    names = {p.id: p.name for p in schedule.partitions}
+    tick = schedule.scenario.tick_ns
+    ticks = -(-schedule.scenario.horizon_ns // tick)
+    used = {part: _use_per_tick(schedule, part, ticks) for part in names}
+    window = aps.window_ms * 1_000_000
+    buckets = max(window // tick, 1)
+    sums = dict.fromkeys(names, 0)
+    for now in range(ticks):
+        percents = {}
+        for part, name in names.items():
+            sums[part] += used[part][now] - (used[part][now - buckets] if now >= buckets else 0)
+            percents[name] = round(100 * sums[part] / (buckets * tick * schedule.scenario.cpus), 3)
+        time = min((now + 1) * tick, schedule.scenario.horizon_ns)
+        yield {"ph": "C", "name": "partition use %", "pid": _PARTITIONS, "ts": _us(time), "args": percents}
+
+
+def _use_per_tick(schedule: Schedule, part: int, ticks: int) -> list[int]:
+    members = {t.id for t in schedule.scenario.threads if t.partition == part}
+    tick = schedule.scenario.tick_ns
+    used = [0] * ticks
+    for segment in schedule.segments:
+        if segment.thread not in members or segment.mode == SWITCH:
+            continue
+        start = segment.start
+        while start < segment.end:
+            bucket = start // tick
+            stop = min((bucket + 1) * tick, segment.end)
+            used[bucket] += stop - start
+            start = stop
+    return used
+
+
+def _us(time: int) -> float:
+    """Nanoseconds as microseconds; exact to the nanosecond for runs of up to 52 days."""
+    return time / 1000
+
+
+def label(thread: int) -> str:
+    """The one character a timeline shows for `thread`."""
+    return _LABELS[thread] if thread < len(_LABELS) else "#"
+
+
+def timeline(schedule: Schedule, cell_ns: int, start: int = 0, end: int | None = None) -> tuple[str, ...]:
+    """One line per CPU, one character per `cell_ns`: who held it longest there, `.` when it idled longest."""
+    stop = schedule.scenario.horizon_ns if end is None else min(end, schedule.scenario.horizon_ns)
+    cells = max(-(-(stop - start) // cell_ns), 0)
+    lines = []
+    for cpu in range(schedule.scenario.cpus):
+        held: list[dict[str, int]] = [{} for _ in range(cells)]
+        for segment in schedule.segments:
+            if segment.cpu == cpu:
+                _fill(held, segment, start, stop, cell_ns)
+        row = []
+        for i, times in enumerate(held):
+            length = min(start + (i + 1) * cell_ns, stop) - (start + i * cell_ns)
+            times[_IDLE] = length - sum(times.values())
+            row.append(max(times, key=lambda who, times=times: (times[who], who != _IDLE)))  # type: ignore[misc]
+        lines.append(f"CPU {cpu} |{''.join(row)}|")
+    return tuple(lines)
+
+
+def _fill(held: list[dict[str, int]], segment: Segment, start: int, stop: int, cell_ns: int) -> None:
+    time = max(segment.start, start)
+    until = min(segment.end, stop)
+    mark = label(segment.thread)
+    while time < until:
+        cell = (time - start) // cell_ns
+        edge = min(start + (cell + 1) * cell_ns, until)
+        held[cell][mark] = held[cell].get(mark, 0) + edge - time
+        time = edge
