@@ -160,7 +160,7 @@ class Terms:
 def operation(terms: Terms, vdev: str, name: str) -> Operation:
     """What one `name` on a vdev of type `vdev` does; KeyError where neither catalogue nor table knows it."""
     kind = vdev.removesuffix("-safety")
-    own = terms.registers_of.get(f"{kind}.{name}")
+    own = terms.registers_of.get(f"{kind}.{name}", 1 if name == "register" else None)
     known = OPERATIONS.get((kind, name))
     if own is None:
         return OPERATIONS[kind, name]

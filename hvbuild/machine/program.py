@@ -92,6 +92,13 @@ class TakeTick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serve:
+    """Host work of `ns` in this thread besides an exit's own cost: a vdev's back end doing its work here."""
+
+    ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Give:
     """Wake the thread `target` (a vdev's or service's), which waits for a token; no exit by itself."""
 
@@ -120,6 +127,7 @@ Action = (
     | ReadTrapped
     | TakeInterrupt
     | TakeTick
+    | Serve
     | Give
     | Await
     | NextPeriod
@@ -142,6 +150,7 @@ class _Piece:
 
     ns: int = 0
     cause: Cause | None = None
+    host: bool = False
     kind: str = "c"
     value: int = 0
     fresh: bool = False
@@ -187,6 +196,8 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             for _ in range(action.count):
                 yield _Piece(cause=Cause.TIMER)
                 yield _Piece(ns=action.handler_ns)
+        case Serve():
+            yield _Piece(ns=action.ns, host=True)
         case Give():
             yield _Piece(kind="p", value=action.target, fresh=True)
         case Await():
@@ -247,7 +258,7 @@ def _joined(pieces: Iterable[_Piece], terms: Terms) -> tuple[Burst, ...]:
             open_ns, open_host = 0, False
             continue
         ns = exit_ns(terms, piece.cause) if piece.cause is not None else piece.ns
-        host = piece.cause is not None
+        host = piece.host or piece.cause is not None
         if ns == 0:
             continue
         if open_ns and host != open_host:

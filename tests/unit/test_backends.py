@@ -1,0 +1,260 @@
+"""Back ends, watchdogs, DMA and guest time."""
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machine_systems import MIB, SHAPES, host, passed, ram, region, region_pass, system, vm
+
+from hvbuild.machine.backends import Served, notification, packet, request, usually_served, watchdog
+from hvbuild.machine.costs import cost_table, free_table
+from hvbuild.machine.dma import Containment, Reach, foreign, is_unity, reaches
+from hvbuild.machine.exits import Cause, Terms, exit_ns
+from hvbuild.machine.guesttime import (
+    FROM_ZERO,
+    Running,
+    counted_delay,
+    false_timeout,
+    firings,
+    guest_counter,
+    running,
+    work_loop,
+)
+from hvbuild.machine.memory import MachineMemory, build_memory
+from hvbuild.machine.program import Action, NextPeriod, Work, compile_program
+from hvbuild.machine.scenario import Burst, Scenario, Thread
+from hvbuild.machine.schedule import Schedule, simulate
+from hvbuild.model.system import HostDevice, System
+from hvbuild.ranges import AddressRange
+from hvbuild.units import Nanoseconds
+
+TERMS = Terms(costs=cost_table("el2-host", 1_000_000_000))
+FREE = Terms(costs=free_table())
+MS = 1_000_000
+
+
+def played(programs: list[tuple[tuple[Action, ...], int, bool]], terms: Terms, cpus: int = 2) -> Schedule:
+    threads = [
+        Thread(
+            id=i,
+            prio=prio,
+            policy="f",
+            loop=loop,
+            bursts=compile_program(actions, terms).bursts,
+            runmask=1 << min(i, cpus - 1),
+            start_cpu=min(i, cpus - 1),
+        )
+        for i, (actions, prio, loop) in enumerate(programs)
+    ]
+    return simulate(Scenario(cpus=cpus, horizon_ns=50 * MS, threads=tuple(threads)))
+
+
+@pytest.mark.parametrize("served", Served)
+def test_a_request_makes_the_same_exits_wherever_it_is_served(served: Served) -> None:
+    exchange = request(TERMS, "virtio-blk", "request", Nanoseconds(MS), served, client=0, server=1)
+    tally = compile_program(exchange.client, TERMS).tally
+
+    assert tally.counts == {Cause.VDEV: 3, Cause.INTERRUPT: 1}
+    assert (exchange.server == ()) == (served is Served.IN_VCPU)
+
+
+def test_work_in_the_vcpu_thread_is_host_work_of_the_vcpu() -> None:
+    exchange = request(TERMS, "virtio-blk", "request", Nanoseconds(MS), Served.IN_VCPU, client=0, server=1)
+    schedule = played([((*exchange.client, Work(ns=Nanoseconds(100))), 10, False)], TERMS)
+    exits = 3 * exit_ns(TERMS, Cause.VDEV) + exit_ns(TERMS, Cause.INTERRUPT)
+
+    assert (schedule.threads[0].host_ns, schedule.threads[0].cpu_ns) == (MS + exits, MS + exits + 100)
+
+
+def test_work_handed_over_runs_on_the_other_thread_and_the_vcpu_waits() -> None:
+    exchange = request(FREE, "virtio-blk", "request", Nanoseconds(MS), Served.BY_VDEV, client=0, server=1)
+    client = (Work(ns=Nanoseconds(500)), *exchange.client, Work(ns=Nanoseconds(300)))
+    schedule = played([(client, 10, False), (exchange.server, 20, True)], FREE)
+    mine = [(s.start, s.end) for s in schedule.segments if s.thread == 0]
+    theirs = [(s.start, s.end) for s in schedule.segments if s.thread == 1]
+
+    assert mine == [(0, 500), (500 + MS, 800 + MS)]
+    assert theirs == [(500, 500 + MS)]
+
+
+def test_a_packet_travels_through_the_senders_vdev_thread() -> None:
+    transfer = packet(Nanoseconds(2000), carrier=1, receiver=2)
+    sender = (Work(ns=Nanoseconds(100)), *transfer.sender)
+    schedule = played(
+        [(sender, 10, False), (transfer.carrier, 20, True), (transfer.receiver, 10, True)], TERMS, 3
+    )
+    by_thread = {t.id: t.cpu_ns for t in schedule.threads}
+    vdev = exit_ns(TERMS, Cause.VDEV)
+
+    assert by_thread == {0: 100 + vdev, 1: 2000, 2: 2 * vdev + exit_ns(TERMS, Cause.INTERRUPT)}
+    assert min(s.start for s in schedule.segments if s.thread == 2) == 100 + vdev + 2000
+
+
+def test_a_notification_wakes_every_attached_guest() -> None:
+    sender, receiver = notification([1, 2])
+    schedule = played([(sender, 10, False), (receiver, 10, True), (receiver, 10, True)], TERMS, 3)
+
+    assert schedule.threads[1].cpu_ns == schedule.threads[2].cpu_ns > 0
+
+
+def test_devices_without_a_thread_of_their_own_are_served_by_the_vcpu() -> None:
+    assert usually_served("pl011") is Served.IN_VCPU
+    assert usually_served("virtio-blk-safety") is Served.BY_VDEV
+
+
+@pytest.mark.parametrize(
+    ("kicks", "acts"),
+    [
+        ([], 200),
+        ([100, 250, 400], 600),
+        ([199], 399),
+        ([200], 200),
+        ([100, 301], 300),
+        ([100 * n for n in range(11)], None),
+    ],
+)
+def test_a_watchdog_acts_after_two_periods_without_a_kick(kicks: list[int], acts: int | None) -> None:
+    found = watchdog("wdt-sp805", Nanoseconds(100), kicks, until=1000)
+
+    assert (found.acted_ns if found else None) == acts
+    if found is not None:
+        assert found.warned_ns == found.acted_ns - 100
+        assert found.ending is not None
+        assert found.ending.code == 4
+
+
+def test_a_watchdog_that_only_warns_ends_nothing() -> None:
+    found = watchdog("wdt-ib700", Nanoseconds(100), [], until=1000, action="dump,fiq")
+
+    assert found is not None
+    assert (found.acted_ns, found.warned_ns, found.ending) == (100, None, None)
+
+
+# --- DMA ---------------------------------------------------------------------------------------------------
+
+SPI = HostDevice(name="spi", windows=(AddressRange.sized(0xFE204000, 0x1000),), dma=True, stream_ids=(5,))
+NET = HostDevice(name="net", windows=(AddressRange.sized(0xFE300000, 0x1000),), dma=True, stream_ids=(5,))
+
+
+def with_devices(made: System, smmu: bool | None, manager: bool | None) -> MachineMemory:
+    devices = MappingProxyType({"spi": SPI, "net": NET})
+    return build_memory(
+        replace(made, host=replace(made.host, devices=devices, smmu=smmu, smmuman=manager)), SHAPES
+    )
+
+
+def one(memory: MachineMemory) -> Reach:
+    (row,) = reaches(memory)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("smmu", "manager", "flags", "expected"),
+    [
+        (True, True, "rwd", Containment.CONTAINED),
+        (True, True, "rwn", Containment.UNKNOWN),
+        (True, False, "rwd", Containment.REFUSED),
+        (False, False, "rwd", Containment.REFUSED),
+        (False, True, "rwd", Containment.REFUSED),
+        (False, False, "rwn", Containment.UNRESTRICTED),
+        (None, False, "rwd", Containment.UNKNOWN),
+    ],
+)
+def test_containment_needs_both_smmu_and_smmuman(
+    smmu: bool | None, manager: bool | None, flags: str, expected: Containment
+) -> None:
+    made = system(vm("a", ram(0, MIB), passes=[passed(0xFE204000, 0x1000, flags)]), vm("b", ram(0, MIB)))
+    memory = with_devices(made, smmu, manager)
+    row = one(memory)
+
+    assert (row.device, row.containment) == ("spi", expected)
+    if expected is Containment.CONTAINED:
+        assert row.works
+        assert foreign(memory, row) == ()
+    if expected is Containment.UNRESTRICTED:
+        assert not row.works
+        assert any(part.overlaps(memory.guest("b").allocated[0]) for part in foreign(memory, row))
+
+
+def test_a_unity_mapped_guest_starts_unprotected_and_its_dma_works() -> None:
+    facts = host((0x80000000, 8 * MIB), regions=[region("pool", 0x80000000, MIB)])
+    made = system(vm("a", passes=[region_pass("pool"), passed(0xFE204000, 0x1000, "rwd")]), facts=facts)
+    memory = with_devices(made, False, False)
+    row = one(memory)
+
+    assert is_unity(memory.guest("a"))
+    assert (row.containment, row.works) == (Containment.UNRESTRICTED, True)
+    assert [str(part) for part in foreign(memory, row)] == ["0x80100000..0x80800000"]
+
+
+def test_devices_of_one_stream_reach_each_others_guests() -> None:
+    made = system(
+        vm("a", ram(0, MIB), passes=[passed(0xFE204000, 0x1000, "rwd")]),
+        vm("b", ram(0, MIB), passes=[passed(0xFE300000, 0x1000, "rwd")]),
+    )
+    memory = with_devices(made, True, True)
+    rows = list(reaches(memory))
+
+    assert [row.containment for row in rows] == [Containment.CONTAINED] * 2
+    assert foreign(memory, rows[0]) == memory.guest("b").allocated
+
+
+# --- guest time --------------------------------------------------------------------------------------------
+
+RAN = Running((0, 300, 1000), (100, 500, 2000))
+
+
+@pytest.mark.parametrize(
+    ("due", "seen"), [(50, 50), (100, 300), (299, 300), (500, 1000), (1999, 1999), (2000, None)]
+)
+def test_a_timer_due_while_the_vcpu_waits_is_seen_at_its_next_entrance(due: int, seen: int | None) -> None:
+    assert firings(RAN, [due])[0].seen_ns == seen
+
+
+def test_delays_by_the_counter_and_by_work_go_wrong_in_opposite_ways() -> None:
+    delay, loop = counted_delay(RAN, 0, 400), work_loop(RAN, 0, 400)
+
+    assert delay is not None
+    assert loop is not None
+    assert (delay.clock_ns, delay.guest_ns) == (400, 200)
+    assert (loop.clock_ns, loop.guest_ns) == (1100, 400)
+    assert false_timeout(RAN, 0, 150, 200)
+    assert not false_timeout(RAN, 0, 100, 200)
+    assert work_loop(RAN, 0, 5000) is None
+
+
+def test_the_counter_follows_its_offset() -> None:
+    assert guest_counter(5000, started_ticks=4000) == 1000
+    assert guest_counter(5000, 0) == 5000
+    assert guest_counter(5, 7) == FROM_ZERO - 1
+
+
+STRETCHES = (
+    st.lists(st.integers(0, 1000), min_size=2, max_size=12, unique=True)
+    .map(sorted)
+    .filter(lambda x: len(x) % 2 == 0)
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(STRETCHES, st.integers(0, 1000), st.integers(1, 500))
+def test_guest_time_agrees_with_a_count_of_every_nanosecond(cuts: list[int], start: int, span: int) -> None:
+    ran = Running(tuple(cuts[::2]), tuple(cuts[1::2]))
+    live = [any(a <= t < b for a, b in zip(cuts[::2], cuts[1::2], strict=True)) for t in range(2000)]
+
+    assert ran.total(start, start + span) == sum(live[start : start + span])
+    assert ran.stolen(start, start + span) == span - sum(live[start : start + span])
+    assert ran.next_at(start) == next((t for t in range(start, 2000) if live[t]), None)
+    done = [t + 1 for t in range(start, 2000) if sum(live[start : t + 1]) == span]
+    assert ran.after_work(start, span) == (done[0] if done else None)
+
+
+def test_stolen_time_is_what_a_rival_takes() -> None:
+    bursts = compile_program([Work(ns=Nanoseconds(MS)), NextPeriod(ns=Nanoseconds(4 * MS))], FREE).bursts
+    rival = Thread(id=1, prio=20, bursts=bursts, policy="f")
+    guest = Thread(id=0, prio=10, bursts=(Burst(100 * MS, 0, "c"),), policy="f")
+    ran = running(simulate(Scenario(cpus=1, horizon_ns=20 * MS, threads=(guest, rival))).segments, 0)
+
+    assert ran.stolen(0, 20 * MS) == 5 * MS
