@@ -12,7 +12,7 @@ from hvbuild.project import stable_name
 from hvbuild.render.artifacts import Rendering, render_plan
 from hvbuild.render.environment import Templates
 from hvbuild.shipped import shipped_file
-from hvbuild.source import Span
+from hvbuild.source import SourceFile, Span
 from hvbuild.store import digest, keep_edited, locked, write_together
 from hvbuild.verdicts import NamedDigest
 
@@ -44,11 +44,22 @@ def rendered(checked: Checked) -> Rendering:
     templates = Templates(
         checked.place.template_folders, stack.board.name, checked.catalog.target_chain(stack.target)
     )
-    rendering = render_plan(checked.plan, templates, checked.catalog)
+    rendering = render_plan(checked.plan, templates, checked.catalog, base_buildfile(checked))
     faults = Diagnostics()
     faults.extend(rendering.faults)
     faults.barrier("rendering")
     return rendering
+
+
+def base_buildfile(checked: Checked) -> SourceFile | None:
+    """The board's own buildfile, where the stack names one; OSError where that cannot be read."""
+    image = checked.plan.stack.host.image
+    if not image.base:
+        return None
+    place = image.base_origin.span
+    folder = Path(place.file.path).parent if place is not None else checked.place.folder
+    path = folder / image.base
+    return SourceFile(path.as_posix(), path.read_bytes().decode("utf-8", "surrogateescape"))
 
 
 def build(checked: Checked, folder: Path | None = None) -> Built:

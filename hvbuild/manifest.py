@@ -8,6 +8,7 @@ from typing import Any
 from hvbuild.model.plan import Plan
 from hvbuild.model.vm import Sporadic
 from hvbuild.render.artifacts import Artifact
+from hvbuild.resolve.imagesteps import image_steps
 from hvbuild.source import Origin, Span
 from hvbuild.store import digest
 from hvbuild.verdicts import NamedDigest
@@ -53,6 +54,10 @@ def manifest_data(
         ],
         "assumptions": _assumptions(plan),
         "image": _image(plan, place_text),
+        "steps": [
+            {"tool": step.tool, "arguments": list(step.arguments), "output": step.output}
+            for step in (image_steps(plan.stack) if plan.host is not None else ())
+        ],
         "lines": {
             item.name: {str(line.line): [place_text(place) for place in line.places] for line in item.lines}
             for item in rendered

@@ -11,6 +11,7 @@ from hvbuild.model.board import (
     Core,
     Cost,
     Device,
+    DiskStep,
     HostTree,
     RegionsBy,
 )
@@ -46,6 +47,15 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
         regions_by=RegionsBy(regions_by) if regions_by else None,
         tree=_tree(fields),
         startup=_startup(startup) if startup else None,
+        disk=tuple(
+            DiskStep(
+                kind=item.text("kind"),
+                template=item.text("template"),
+                output=item.text("output"),
+                origin=item.node.origin,
+            )
+            for item in fields.each("disk")
+        ),
         cost_class=fields.text("cost_class", "el2-host"),
         costs=tuple(_cost(item) for item in fields.each("costs")),
         origin=tree.origin,

@@ -3,7 +3,7 @@
 from hvbuild.load.bind_board import read_range
 from hvbuild.load.bind_guest import bind_demand
 from hvbuild.load.fields import Fields
-from hvbuild.model.host import Cluster, Host, HostFile, HostImage, Partition, Service, Smmuman
+from hvbuild.model.host import Cluster, Host, HostFile, HostImage, Partition, Service, Smmuman, VendorScript
 from hvbuild.units import Nanoseconds
 
 
@@ -14,6 +14,7 @@ def bind_host(fields: Fields | None) -> Host:
     smmuman = fields.inner("smmuman")
     return Host(
         foreign=fields.flag("foreign"),
+        safety=fields.flag("safety"),
         files_path=fields.text("files_path", "/guests"),
         clusters=tuple(
             Cluster(name=item.text("name"), cpus=item.cpus("cpus") or frozenset(), origin=item.node.origin)
@@ -24,7 +25,7 @@ def bind_host(fields: Fields | None) -> Host:
         files=tuple(_file(item) for item in fields.each("files")),
         external=fields.texts("external"),
         image=_image(fields.inner("image")),
-        smmuman=Smmuman(driver=smmuman.text("driver"), origin=smmuman.node.origin) if smmuman else None,
+        smmuman=_smmuman(smmuman) if smmuman else None,
         reserve=tuple(
             (window, item.text("name"), item.node.origin)
             for item in fields.each("reserve")
@@ -80,10 +81,24 @@ def _file(item: Fields) -> HostFile:
     )
 
 
+def _smmuman(item: Fields) -> Smmuman:
+    return Smmuman(driver=item.text("driver"), options=item.texts("options"), origin=item.node.origin)
+
+
+def _vendor(item: Fields) -> VendorScript:
+    return VendorScript(
+        run=item.text("run"),
+        arguments=item.texts("arguments"),
+        outputs=item.texts("outputs"),
+        origin=item.node.origin,
+    )
+
+
 def _image(item: Fields | None) -> HostImage:
     default = HostImage()
     if item is None:
         return default
+    vendor = item.inner("vendor_script")
     return HostImage(
         startup=item.text("startup"),
         startup_arguments=item.texts("startup_arguments"),
@@ -93,5 +108,8 @@ def _image(item: Fields | None) -> HostImage:
         path=item.text("path", default.path),
         library_path=item.text("library_path", default.library_path),
         max_size=item.size("max_size"),
+        base=item.text("base"),
+        vendor=_vendor(vendor) if vendor else None,
         origin=item.node.origin,
+        base_origin=item.node.origin_of("base"),
     )

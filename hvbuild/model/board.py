@@ -102,6 +102,16 @@ class HostTree:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskStep:
+    """A step after the host image: tool `kind` (fat, qnx6, disk) makes `output` from a rendered template."""
+
+    kind: str
+    template: str
+    output: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoardStartup:
     """What starts the host here: program, fixed arguments, image address, kernel, hypervisor mode."""
 
@@ -130,6 +140,7 @@ class Board:
     regions_by: RegionsBy | None = None
     tree: HostTree | None = None
     startup: BoardStartup | None = None
+    disk: tuple[DiskStep, ...] = ()
     cost_class: str = "el2-host"
     costs: tuple[Cost, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)

@@ -70,8 +70,21 @@ class HostFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VendorScript:
+    """The vendor's own image script and what it makes, all relative to the vendor tree."""
+
+    run: str
+    arguments: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostImage:
-    """How the host image is made, where that differs from what the board says."""
+    """How the host image is made, where that differs from what the board says.
+
+    `base` is the board's own buildfile that our parts are put into, relative to the file that names it.
+    """
 
     startup: str = ""
     startup_arguments: tuple[str, ...] = ()
@@ -81,22 +94,30 @@ class HostImage:
     path: str = "/proc/boot:/bin:/usr/bin:/sbin:/usr/sbin"
     library_path: str = "/proc/boot:/lib:/usr/lib:/lib/dll"
     max_size: int | None = None
+    base: str = ""
+    vendor: VendorScript | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    base_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Smmuman:
-    """The host's SMMU manager: its driver type and the devices it is told about."""
+    """The host's SMMU manager: its driver type, and further lines of its configuration file."""
 
     driver: str
+    options: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """The host as declared; `foreign` hosts belong to somebody else: read and checked, never written."""
+    """The host as declared; `foreign` hosts belong to somebody else: read and checked, never written.
+
+    `safety` asks for the variant of certified parts: kernel modules, device libraries, `safety required`.
+    """
 
     foreign: bool = False
+    safety: bool = False
     files_path: str = "/guests"
     clusters: tuple[Cluster, ...] = ()
     partitions: tuple[Partition, ...] = ()

@@ -50,7 +50,11 @@ class ImageEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """The line that starts one guest's qvm."""
+    """The line that starts one guest's qvm.
+
+    `script` is the image path of the shell script that starts it again as `restart` says; empty: once, by
+    the startup script itself.
+    """
 
     guest: str
     config_path: str
@@ -59,6 +63,8 @@ class Launch:
     cluster: str | None = None
     partition: str | None = None
     memory_limit: int | None = None
+    restart: str = "never"
+    script: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 

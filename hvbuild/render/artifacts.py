@@ -9,16 +9,17 @@ from hvbuild.diagnostics import Diagnostic, Diagnostics
 from hvbuild.model.plan import GuestPlan, Plan
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
+from hvbuild.render.diskview import disk_view
 from hvbuild.render.environment import Templates
+from hvbuild.render.hostbase import merged_buildfile
 from hvbuild.render.hostview import buildfile_view
 from hvbuild.render.lines import LineOrigin, line_origins
 from hvbuild.render.readback_host import buildfile_faults, buildfile_lines
 from hvbuild.render.readback_tree import tree_artifacts
 from hvbuild.render.readback_vm import read_back_vm
 from hvbuild.render.vmview import qvmconf_view
+from hvbuild.resolve.imagesteps import BUILDFILE, disk_artifact
 from hvbuild.source import SourceFile
-
-BUILDFILE = "host/mifs.build"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +45,22 @@ class Rendering:
     faults: tuple[Diagnostic, ...]
 
 
-def render_plan(plan: Plan, templates: Templates, catalog: Catalog) -> Rendering:
-    """Every artifact of `plan`. Where `faults` holds an error, nothing of it may be written."""
+def render_plan(
+    plan: Plan, templates: Templates, catalog: Catalog, base: SourceFile | None = None
+) -> Rendering:
+    """Every artifact of `plan`. Where `faults` holds an error, nothing of it may be written.
+
+    `base` is the board's own buildfile, where the stack names one.
+    """
     room = _Room(plan, templates, catalog)
+    room.base = base
     room.guests()
     room.host()
     room.tree()
     return Rendering(
         artifacts=tuple(room.artifacts),
         system=replace(plan.system, vms=tuple(room.vms)),
-        templates=tuple(sorted(room.used)),
+        templates=(*sorted(room.used), *((Path(base.path),) if base is not None else ())),
         absent=templates.absent_before(room.used),
         faults=room.faults.ordered,
     )
@@ -70,6 +77,7 @@ class _Room:
         self.vms: list[VmConfig] = []
         self.used: set[Path] = set()
         self.faults = Diagnostics()
+        self.base: SourceFile | None = None
 
     def _text(self, template: str, view: object) -> str | None:
         rendered = self._templates.render(template, view)
@@ -103,14 +111,23 @@ class _Room:
         plan, host = self._plan, self._plan.host
         if host is None:
             return
-        text = self._text("mifs.build.j2", buildfile_view(plan, host, self.faults))
+        view = buildfile_view(plan, host, self.faults)
+        if self.base is not None:
+            text: str | None = merged_buildfile(self.base, host, view, self.faults)
+        else:
+            text = self._text("mifs.build.j2", view)
         if text is None:
             return
         file = SourceFile(BUILDFILE, text)
         releases = self._catalog.releases(plan.stack.target)
         self.faults.extend(buildfile_faults(plan, host, file, releases))
         lines = tuple(buildfile_lines(host, file, releases))
-        self.artifacts.append(Artifact(name=BUILDFILE, data=text.encode(), lines=lines))
+        data = text.encode("utf-8", "surrogateescape")
+        self.artifacts.append(Artifact(name=BUILDFILE, data=data, lines=lines))
+        for step in plan.stack.board.disk:
+            made = self._text(step.template, disk_view(plan))
+            if made is not None:
+                self.artifacts.append(Artifact(name=disk_artifact(step), data=made.encode()))
 
     def tree(self) -> None:
         tree = self._plan.stack.board.tree

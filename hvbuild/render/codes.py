@@ -51,6 +51,13 @@ CONTRADICTS = Code(
     meaning="A buildfile does what the plan excludes, such as starting the driver of a device a guest owns.",
     source="QNX Hypervisor, Building the host: remove drivers of passed-through devices",
 )
+ANCHOR = Code(
+    code="HV6014",
+    name="anchor-misplaced",
+    severity=Severity.ERROR,
+    meaning="An anchor (`# hvbuild: script`) of a base buildfile stands where its part cannot go.",
+    source="hvbuild: anchors say where our parts are put into a buildfile that others keep",
+)
 CODES = (
     UNSPELLABLE,
     TEMPLATE_SYNTAX,
@@ -59,4 +66,5 @@ CODES = (
     SAYS_OTHERWISE,
     LACKS,
     CONTRADICTS,
+    ANCHOR,
 )

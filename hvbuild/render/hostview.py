@@ -15,8 +15,8 @@ from hvbuild.formats.mkifs_spelling import (
 )
 from hvbuild.model.host import Service
 from hvbuild.model.plan import HostPlan, ImageEntry, Launch, Plan
-from hvbuild.model.vm import Fifo, Sched, Sporadic
 from hvbuild.render.codes import UNSPELLABLE
+from hvbuild.resolve.hostfiles import launch_words, on_words
 from hvbuild.resolve.hostrows import host_steps
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import hex_address
@@ -24,9 +24,6 @@ from hvbuild.units import hex_address
 # mkifs waits 5 s for a path unless told otherwise (mkifs reference, `waitfor`).
 _DEFAULT_WAIT = ""
 _TENTH = 100_000_000
-# RLIMIT_AS as `on -L` counts it (QNX 8.0, `on`; hypervisor memory page).
-_RLIMIT_AS = 6
-_SYSTEM_PARTITION = "System"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +112,12 @@ def _script(host: HostPlan, speller: _Speller) -> Iterator[str]:
             binding = ("vpctl", peer.interface, f"peer={peer.vdev_path}", f"bind={peer.bind}")
             yield speller.command(binding, peer.origin, background=False)
     for launch in host.launches:
-        yield speller.command(_launch_words(launch), launch.origin, background=True)
+        yield speller.command(started_by(launch), launch.origin, background=True)
+
+
+def started_by(launch: Launch) -> tuple[str, ...]:
+    """What the startup script says to start a guest: qvm itself, or the script that keeps it running."""
+    return ("ksh", launch.script) if launch.script else launch_words(launch)
 
 
 def _service(service: Service, speller: _Speller) -> Iterator[str]:
@@ -139,43 +141,6 @@ def service_words(service: Service) -> tuple[str, ...]:
         partition=service.partition,
     )
     return (*on, *shlex.split(service.command))
-
-
-def on_words(
-    *,
-    sched: Sched | None,
-    cpus: tuple[int, ...],
-    cluster: str | None,
-    partition: str | None,
-    memory_limit: int | None = None,
-) -> tuple[str, ...]:
-    """The words `on …` that place a command; empty when there is nothing to say.
-
-    Source: QNX utilities, `on`: -p priority, -C pCPU (8.0: or cluster), -X aps=partition, -L rlimit.
-    """
-    words: list[str] = []
-    if sched is not None and not isinstance(sched, Sporadic):
-        words += ["-p", f"{sched.priority}{'f' if isinstance(sched, Fifo) else 'r'}"]
-    for cpu in cpus:
-        words += ["-C", str(cpu)]
-    if cluster is not None:
-        words += ["-C", cluster]
-    if partition is not None and partition != _SYSTEM_PARTITION:
-        words += ["-X", f"aps={partition}"]
-    if memory_limit is not None:
-        words += ["-L", f"{_RLIMIT_AS}:{memory_limit}:{memory_limit}"]
-    return ("on", *words) if words else ()
-
-
-def _launch_words(launch: Launch) -> tuple[str, ...]:
-    on = on_words(
-        sched=launch.sched,
-        cpus=launch.cpus,
-        cluster=launch.cluster,
-        partition=launch.partition,
-        memory_limit=launch.memory_limit,
-    )
-    return (*on, "qvm", f"@{launch.config_path}")
 
 
 def _entry(entry: ImageEntry, speller: _Speller) -> EntryView:

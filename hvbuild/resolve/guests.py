@@ -37,7 +37,7 @@ def plan_guest(stack: Stack, guest: Guest, catalog: Catalog, ledger: Ledger) -> 
         loggers=(*guest.loggers, *loggers),
         unsupported=guest.unsupported,
         dump=guest.dump,
-        safety=guest.safety,
+        safety=_safety(stack, guest, catalog),
         flags=guest.flags,
         verbatim=guest.verbatim,
         title=guest.name,
@@ -46,6 +46,14 @@ def plan_guest(stack: Stack, guest: Guest, catalog: Catalog, ledger: Ledger) -> 
         cmdline_origin=guest.cmdline_origin,
     )
     return GuestPlan(guest=guest, vm=vm)
+
+
+def _safety(stack: Stack, guest: Guest, catalog: Catalog) -> str | None:
+    """The guest's own word; else `required` in a safety host, where the release knows the option."""
+    if guest.safety is not None or not stack.host.safety:
+        return guest.safety
+    row = catalog.option("safety", stack.target)
+    return "required" if row is not None and catalog.holds(row, stack.target) else None
 
 
 def _vdev(stack: Stack, guest: Guest, vdev: Vdev, space: GuestSpace, ledger: Ledger) -> VmVdev:

@@ -8,6 +8,7 @@ from hvbuild.model.host import HostFile, Service
 from hvbuild.model.plan import GuestPlan, HostPlan, ImageEntry, Launch, Peer, PlacedRegion
 from hvbuild.model.stack import Stack
 from hvbuild.resolve.agreements import host_peers
+from hvbuild.resolve.hostfiles import restart_entries, restart_path, smmuman_entries, smmuman_service
 from hvbuild.resolve.hostrows import HostRow, host_rows
 from hvbuild.units import hex_address
 
@@ -27,20 +28,26 @@ def plan_host(
     startup = stack.board.startup
     if stack.host.foreign or startup is None:
         return None
-    safety = any(plan.vm.safety == "required" for plan in guests)
+    safety = stack.host.safety or any(plan.vm.safety == "required" for plan in guests)
     peers = host_peers(stack)
     image = stack.host.image
+    launches = tuple(_launch(stack, plan) for plan in guests)
+    smmuman = smmuman_service(stack)
     return HostPlan(
         virtual=startup.virtual,
         image_base=startup.image,
         startup=(image.startup or startup.program, *_startup_arguments(stack, startup, regions, catalog)),
-        kernel=(image.kernel or startup.kernel, *image.kernel_arguments),
+        kernel=(image.kernel or _kernel(stack, startup, catalog), *image.kernel_arguments),
         modules=(*_modules(stack, catalog, safety), *image.modules),
         partitions=tuple((p.name, p.budget, p.critical // 1_000_000) for p in stack.host.partitions),
-        services=(*stack.host.services, *_network(stack, peers, catalog)),
+        services=(
+            *((smmuman,) if smmuman is not None else ()),
+            *stack.host.services,
+            *_network(stack, peers, catalog),
+        ),
         peers=peers,
-        launches=tuple(_launch(stack, plan) for plan in guests),
-        entries=tuple(_entries(stack, guests, peers, catalog, safety)),
+        launches=launches,
+        entries=(*_entries(stack, guests, peers, catalog, safety), *restart_entries(launches)),
         path=image.path,
         library_path=image.library_path,
     )
@@ -85,6 +92,13 @@ def _region_arguments(stack: Stack, regions: tuple[PlacedRegion, ...]) -> Iterat
             yield f"{place},1"
 
 
+def _kernel(stack: Stack, startup: BoardStartup, catalog: Catalog) -> str:
+    """The board's kernel; a safety host up to 7.1 takes the certified one (QNX Hypervisor for Safety 2.2)."""
+    if stack.host.safety and catalog.feature(stack.target, "host_module"):
+        return startup.kernel.removesuffix(_SAFETY) + _SAFETY
+    return startup.kernel
+
+
 def _modules(stack: Stack, catalog: Catalog, safety: bool) -> Iterator[str]:
     suffix = _SAFETY if safety else ""
     module = catalog.feature(stack.target, "host_module")
@@ -120,6 +134,8 @@ def _launch(stack: Stack, plan: GuestPlan) -> Launch:
         cluster=launch.cluster,
         partition=launch.partition,
         memory_limit=launch.memory_limit,
+        restart=launch.restart,
+        script=restart_path(stack, plan.guest.name, launch.restart),
         origin=launch.origin or plan.guest.origin,
     )
 
@@ -132,7 +148,12 @@ def _entries(
     safety: bool,
 ) -> Iterator[ImageEntry]:
     release = catalog.targets[stack.target].release
-    conditions = {"": True, "peers": bool(peers), "smmuman": stack.host.smmuman is not None}
+    conditions = {
+        "": True,
+        "peers": bool(peers),
+        "smmuman": stack.host.smmuman is not None,
+        "supervised": any(plan.guest.launch.restart != "never" for plan in guests),
+    }
     mine = {file.path for file in stack.host.files}
     for row in host_rows(release, stack.board.architecture.value):
         entry = _row_entry(row)
@@ -144,6 +165,7 @@ def _entries(
         yield ImageEntry(
             path=f"{VDEV_FOLDER}/{driver}", source=driver, mode=PROGRAM_MODE, reason="the board's SMMU driver"
         )
+    yield from smmuman_entries(stack)
     for plan in guests:
         yield ImageEntry(
             path=config_path(stack, plan.guest.name),

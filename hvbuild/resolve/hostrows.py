@@ -58,6 +58,21 @@ def host_rows(release: str, architecture: str) -> tuple[HostRow, ...]:
     return tuple(rows)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmmumanRow:
+    """How smmuman is started: `{file}` in its command is its configuration file, called `file`."""
+
+    command: str
+    file: str
+    wait_for: str
+
+
+def smmuman_row() -> SmmumanRow:
+    """The row that says so."""
+    row = _data()["smmuman"]
+    return SmmumanRow(command=row["command"], file=row["file"], wait_for=row["wait_for"])
+
+
 def host_steps() -> tuple[HostStep, ...]:
     """The first steps of every start-up script, in order."""
     return tuple(
