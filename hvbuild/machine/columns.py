@@ -202,8 +202,10 @@ class Columns:
     def _lay_events(self) -> None:
         m = self.memory
         rows: list[tuple[int, ...]] = []
+        exact = bool(self.switches.get("EXACT"))
         for thread, t in zip(self.scenario.threads, self.threads, strict=True):
-            rows.append((thread.start_ns, at.OP_START, t, self.cpus[thread.start_cpu], 0, 0))
+            if not exact:
+                rows.append((thread.start_ns, at.OP_START, t, self.cpus[thread.start_cpu], 0, 0))
         for event in self.scenario.events:
             code = _OP_CODE[event.op]
             value = event.runmask if event.op == "runmask" else self.rank.get(event.prio, 0)
@@ -215,6 +217,21 @@ class Columns:
         m[at.EVENT_END] = len(m)
         m[at.WAKE_HEAP] = self._take(at.ITEM + len(self.threads))
         m[at.SLEEP_HEAP] = self._take(at.ITEM + len(self.threads))
+        if exact:
+            self._sleep_until_start()
+
+    def _sleep_until_start(self) -> None:
+        """Exact mode: a start is a wake-up; a sorted list is a heap."""
+        m = self.memory
+        heap = m[at.WAKE_HEAP]
+        starts = sorted(
+            (thread.start_ns, t) for thread, t in zip(self.scenario.threads, self.threads, strict=True)
+        )
+        m[heap + at.SIZE] = len(starts)
+        for place, (time, t) in enumerate(starts):
+            m[heap + at.ITEM + place] = t
+            m[t + at.KEY_TIME] = time
+            m[t + at.KEY_ORDER] = t
 
     def _lay_output(self, rows: int) -> None:
         m = self.memory

@@ -158,7 +158,7 @@ def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
         block(m, c, BLOCKED)
     elif kind == K_PERIOD:
         m[t + RELEASE] += value
-        if m[t + RELEASE] > m[NOW]:
+        if m[t + RELEASE] >= m[NOW]:
             heap_push(m, m[WAKE_HEAP], t, m[t + RELEASE])
             block(m, c, BLOCKED)
         else:

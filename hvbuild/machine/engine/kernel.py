@@ -22,14 +22,19 @@ from hvbuild.machine.engine.layout import (
     KEY_TIME,
     NEXT_TICK,
     NOW,
+    POLICY,
     POST_TIME,
+    REMAINING,
     REPL_HEAD,
+    ROUND_ROBIN,
     RUN,
     SEG_AT,
     SEG_STOP,
     SIZE,
+    SPEED,
     TIE_TICK,
     WAKE_HEAP,
+    WORK_FROM,
     Memory,
 )
 from hvbuild.machine.engine.switching import account, close_segment, pay_overhead
@@ -41,7 +46,8 @@ def run(m: Memory) -> int:
 
     Events of one instant come in this order: ends of bursts (lowest CPU first), the tick, the event
     table, wake-ups in order of creation; with TIE_TICK the tick comes first.
-    In exact mode replenishments stand where the tick does.
+    In exact mode replenishments stand where the tick does, starts are wake-ups, and those of one
+    instant come in the order of the threads.
     """
     heap = m[WAKE_HEAP]
     first = m[CPU_FIRST]
@@ -75,6 +81,8 @@ def run(m: Memory) -> int:
         m[EVENTS] += 1
         if exact:
             m[CLOCK] = now
+            if now == burst and now in (calling, waking) and slice_only(m, at):
+                burst = INF  # who arrives at the very end of a slice queues before its owner
             if ticks:
                 refill_due(m)
                 continue
@@ -87,6 +95,14 @@ def run(m: Memory) -> int:
         else:
             wake_up(m)
     return 1
+
+
+def slice_only(m: Memory, c: int) -> int:
+    """1 when it is the slice, not the burst, of the thread on `c` that ends now."""
+    t = m[c + RUN]
+    if m[t + POLICY] != ROUND_ROBIN:
+        return 0
+    return 1 if m[t + REMAINING] > (m[NOW] - m[c + WORK_FROM]) * m[c + SPEED] else 0
 
 
 def finish(m: Memory) -> None:

@@ -167,7 +167,7 @@ def run_lean(  # noqa: PLR0917, PLR0915 - one kernel: every column is an argumen
                 woken[t] = wake
             else:
                 wake = now
-            if kinds == 2 or (kinds == 1 and wake <= now):
+            if kinds == 2 or (kinds == 1 and wake < now):
                 since[c] = now
                 ends[c] = now + work[b]
                 insert_running(s, ends, cpu_next, c)
@@ -176,7 +176,7 @@ def run_lean(  # noqa: PLR0917, PLR0915 - one kernel: every column is an argumen
             due[t] = wake
             before = -1
             at = sleeper
-            while at >= 0 and due[at] <= wake:
+            while at >= 0 and (due[at] < wake or (due[at] == wake and at < t)):
                 before = at
                 at = follower[at]
             follower[t] = at

@@ -2,6 +2,7 @@
 
 from hvbuild.machine.engine.layout import (
     COUNT,
+    EXACT,
     ITEM,
     KEY_ORDER,
     KEY_TIME,
@@ -110,9 +111,11 @@ def first_equal(m: Memory, lists: int, bit: int, level: int) -> int:
 
 
 def heap_push(m: Memory, heap: int, t: int, time: int) -> None:
-    """Add thread `t` to `heap`, keyed by (`time`, order of creation)."""
-    order = m[SEQUENCE]
-    m[SEQUENCE] = order + 1
+    """Add thread `t` to `heap`, keyed by (`time`, order of creation); in exact mode by (`time`, thread)."""
+    order = t
+    if not m[EXACT]:
+        order = m[SEQUENCE]
+        m[SEQUENCE] = order + 1
     m[t + KEY_TIME] = time
     m[t + KEY_ORDER] = order
     at = m[heap + SIZE]
@@ -121,7 +124,8 @@ def heap_push(m: Memory, heap: int, t: int, time: int) -> None:
     while at > 0:
         up = (at - 1) >> 1
         other = m[base + up]
-        if m[other + KEY_TIME] <= time:  # the newcomer is the youngest: equal times stay before it
+        key = m[other + KEY_TIME]
+        if key < time or (key == time and m[other + KEY_ORDER] < order):
             break
         m[base + at] = other
         at = up
