@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -130,8 +131,9 @@ def test_changes_are_told_exactly_where_meanings_differ(
     one: VmConfig, other: VmConfig, part: str, turn: bool
 ) -> None:
     """`two` is `one` with one part taken from elsewhere, or turned round."""
-    held = getattr(one if turn else other, part)
-    two = replace(one, **{part: held[::-1] if turn and isinstance(held, tuple) else held})
+    held: Any = getattr(one if turn else other, part)
+    changed_part: dict[str, Any] = {part: held[::-1] if turn and isinstance(held, tuple) else held}
+    two = replace(one, **changed_part)
 
     assert same_meaning(one, two, CATALOG) == (not compare_vms(one, two, CATALOG))
 
