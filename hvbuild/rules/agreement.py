@@ -27,6 +27,14 @@ _ROOT = re.compile(r"(?:\A|\s)root=/dev/vd([a-z])")
 _BOOT_DEVICES = re.compile(r"(?:\A|\s)androidboot\.boot_devices?=(\S+)")
 
 
+def device_path(vm: VmScene, vdev: Vdev) -> str:
+    """The path of a named device on the host; a name that is a path itself is taken for that path.
+
+    Working guests of QNX 8 under QEMU give such names; what qvm makes of them is not documented.
+    """
+    return vdev.name if vdev.name.startswith("/") else f"{_QVM}{vm.vm.system}/{vdev.name}"
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """A network device of a guest with the path that its `peer` names."""
@@ -39,7 +47,7 @@ class End:
     @property
     def path(self) -> str:
         """Where the device appears on the host."""
-        return f"{_QVM}{self.vm.vm.system}/{self.vdev.name}"
+        return device_path(self.vm, self.vdev)
 
 
 def ends(scene: Scene) -> Iterator[End]:
@@ -63,9 +71,7 @@ def bindings(scene: Scene) -> Iterator[tuple[HostService, str, str]]:
 
 
 def _paths(scene: Scene) -> dict[str, Vdev]:
-    return {
-        f"{_QVM}{vm.vm.system}/{vdev.name}": vdev for vm in scene.vms for vdev in vm.vm.vdevs if vdev.name
-    }
+    return {device_path(vm, vdev): vdev for vm in scene.vms for vdev in vm.vm.vdevs if vdev.name}
 
 
 def _system_in(path: str) -> str:
@@ -125,6 +131,7 @@ def peer_is_itself(scene: Scene) -> Iterator[Finding]:
                 f"`{end.vdev.label}` of {end.vm.text} names itself as its peer",
                 "its own path",
                 others=other(end.vdev.name_origin, "the device's own name"),
+                severity=Severity.WARNING if end.vdev.name.startswith("/") else None,
             )
 
 

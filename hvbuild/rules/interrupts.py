@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hvbuild.catalog_rows import VdevRow
 from hvbuild.diagnostics import Severity, other
 from hvbuild.model.vm import Interrupt, Pass, PassInterrupt, Vdev, VmConfig
+from hvbuild.rules.containment import device_of
 from hvbuild.rules.devices import family
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene
@@ -119,14 +120,13 @@ def _host_base(vm: VmScene, pic: str) -> int | None:
     return 0 if first and pic in {row.name for row in vm.scene.catalog.implicit_controllers} else None
 
 
-def vectors(scene: Scene) -> Iterator[Vector]:
-    """Every host interrupt that some VM is handed, where its number is known."""
-    for vm in scene.vms:
-        for each in vm.vm.passes:
-            for handed in each.interrupts:
-                number = _host_vector(vm, handed)
-                if number is not None:
-                    yield Vector(number, vm.vm, each, handed.origin or each.origin)
+def vectors(vm: VmScene) -> Iterator[Vector]:
+    """Every host interrupt that the VM is handed, where its number is known."""
+    for each in vm.vm.passes:
+        for handed in each.interrupts:
+            number = _host_vector(vm, handed)
+            if number is not None:
+                yield Vector(number, vm.vm, each, handed.origin or each.origin)
 
 
 def _host_vector(vm: VmScene, handed: PassInterrupt) -> int | None:
@@ -144,7 +144,7 @@ def _host_vector(vm: VmScene, handed: PassInterrupt) -> int | None:
 def host_interrupt_twice(scene: Scene) -> Iterator[Finding]:
     """One interrupt of the host is handed over twice, to two guests or twice to one."""
     seen: dict[int, Vector] = {}
-    for vector in vectors(scene):
+    for vector in (each for vm in scene.vms for each in vectors(vm)):
         earlier = seen.setdefault(vector.number, vector)
         # A device that is handed over twice is one fault, said where its registers are.
         twice = vector.context.device and vector.context.device == earlier.context.device
@@ -265,19 +265,18 @@ def interrupt_of_other_architecture(scene: VmScene) -> Iterator[Finding]:
     severity=Severity.WARNING,
     source="inferred: a board's device list says which device raises an interrupt",
 )
-def interrupt_of_other_device(scene: Scene) -> Iterator[Finding]:
+def interrupt_of_other_device(scene: VmScene) -> Iterator[Finding]:
     """A guest is handed an interrupt that the board's list gives to another device than the passed one."""
-    devices = scene.host.devices or {}
-    owners = {number: name for name, device in devices.items() for number in device.interrupts}
+    devices = (scene.host.devices or {}).values()
+    owners = {number: device for device in devices for number in device.interrupts}
     for vector in vectors(scene):
-        name = vector.context.device
-        owner = owners.get(vector.number)
-        if owner and name in devices and vector.number not in devices[name].interrupts:
+        owner, device = owners.get(vector.number), device_of(scene, vector.context)
+        if owner and device and owner is not device:
             yield found(
                 vector.origin,
-                f"host interrupt {vector.number} of pass-through `{name}` belongs to device `{owner}`",
-                f"handed to guest `{vector.vm.label}` with `{name}`",
-                others=other(devices[owner].origin, f"`{owner}` raises it"),
+                f"host interrupt {vector.number} handed over with `{device.name}` belongs to `{owner.name}`",
+                f"handed to {scene.text} with `{device.name}`",
+                others=other(owner.origin, f"`{owner.name}` raises it"),
             )
 
 
