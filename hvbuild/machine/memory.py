@@ -149,16 +149,16 @@ def build_memory(system: System, shapes: Shapes, terms: MemoryTerms = DEFAULT_TE
     order = start_order(system)
     for index in order:
         own = [row for row in regions if row.creator == index]
-        size = sum(c.window.size for c in found[index][0] if c.kind in (ClaimKind.RAM, ClaimKind.ROM))
-        needed = size + sum(row.size for row in own) + _pages(system.host.vm_overhead or 0)
-        taken = pool.take(needed, terms.placement) if pool is not None else ((), None)
-        if taken is None:
-            free = pool.size if pool is not None else 0
-            refusals.append(Refusal(vm=system.vms[index].label, index=index, needed=needed, free=free))
+        sizes = [c.window.size for c in found[index][0] if c.kind in (ClaimKind.RAM, ClaimKind.ROM)]
+        needed = sum(sizes) + sum(row.size for row in own) + _pages(system.host.vm_overhead or 0)
+        if pool is not None and needed > pool.size:
+            label = system.vms[index].label
+            refusals.append(Refusal(vm=label, index=index, needed=needed, free=pool.size))
             continue
-        pieces, pool = taken
-        ram[index] = _cut(pieces, 0, size)
-        backing.update(_shared_backing(own, pieces, size))
+        taken = [*sizes, *(row.size for row in own), _pages(system.host.vm_overhead or 0)]
+        pieces, pool = _allocated(pool, taken, terms.placement)
+        ram[index] = tuple(piece for block in pieces[: len(sizes)] for piece in block)
+        backing.update({row.name: block for row, block in zip(own, pieces[len(sizes) :], strict=False)})
     guests = []
     for index in sorted(ram):
         claims, remarks = found[index]
@@ -201,13 +201,16 @@ def _pages(size: int) -> int:
     return -(-size // PAGE) * PAGE
 
 
-def _shared_backing(
-    own: Sequence[SharedRegion], pieces: tuple[AddressRange, ...], at: int
-) -> Iterator[tuple[str, tuple[AddressRange, ...]]]:
-    """The host memory of the regions that a VM creates: what of `pieces` lies behind its RAM."""
-    for row in own:
-        yield row.name, _cut(pieces, at, row.size)
-        at += row.size
+def _allocated(
+    pool: HostPool | None, sizes: Sequence[int], placement: Placement
+) -> tuple[list[tuple[AddressRange, ...]], HostPool | None]:
+    """Host memory for each of `sizes`, which together fit, and the pool without it; no places without one."""
+    pieces: list[tuple[AddressRange, ...]] = []
+    for size in sizes:
+        taken = pool.take(size, placement) if pool is not None and size else None
+        pieces.append(taken[0] if taken is not None else ())
+        pool = taken[1] if taken is not None else pool
+    return pieces, pool
 
 
 def _cut(pieces: Sequence[AddressRange], offset: int, size: int) -> tuple[AddressRange, ...]:
