@@ -26,3 +26,4 @@ TIME_BACKWARDS = Code(
     source=_SOURCE,
     policy="a trace that was cut together, or sorted by something else than time, gives wrong costs",
 )
+CODES = (NO_EVENTS, EVENT_NOT_READ, TIME_BACKWARDS)
