@@ -1,6 +1,7 @@
 """Hand-kept files checked as one system: their text by their languages, their meaning by the shared rules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
@@ -9,14 +10,16 @@ from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
 from hvbuild.load.remarks import Remark, remarks_in
-from hvbuild.meaning.hand_kept import lint_documents
+from hvbuild.meaning.hand_kept import HandKept, lint_documents
+from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, read_host_files
 from hvbuild.rules.allowance import apply_remarks
 from hvbuild.rules.catalog import HAND_KEPT_RULES
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import SourceFile
 
-_BY_ENDING = {".build": "buildfile", ".bld": "buildfile", ".dts": "dts", ".dtsi": "dts", ".dtso": "dts"}
-QVMCONF, BUILDFILE, DEVICETREE = "qvmconf", "buildfile", "dts"
+QVMCONF = "qvmconf"
+_BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".dts": DEVICETREE, ".dtsi": DEVICETREE}
+_BY_ENDING |= {".dtso": DEVICETREE, ".h": HEADER}
 
 
 def kind_of(path: Path, said: str | None) -> str:
@@ -43,9 +46,17 @@ def lint(
     vms = [[read_qvmconf(file, catalog)] for what, file in sources if what == QVMCONF]
     vms += [_from_command(text, number, catalog) for number, text in enumerate(commands, start=1)]
     held = lint_documents(vms, catalog, target=target)
-    found = [*held.faults, *run_rules(held.system, HAND_KEPT_RULES, catalog)]
+    reading = read_host_files(sources, catalog, target=target, systems=_systems(held))
+    system = replace(held.system, host=reading.host or held.system.host)
+    found = [*held.faults, *reading.faults, *run_rules(system, HAND_KEPT_RULES, catalog)]
     texts = {document.file: document for documents in held.documents for document in documents}
-    return _with_remarks(found, list(texts))
+    return _with_remarks(found, [*texts, *(linted.document.file for linted in reading.images)])
+
+
+def _systems(held: HandKept) -> dict[str, str]:
+    """The name of each VM by the name of its file: what a launch line of a host image goes by."""
+    vms = zip(held.documents, held.system.vms, strict=True)
+    return {Path(document.file.path).name: vm.system for documents, vm in vms for document in documents}
 
 
 def _from_command(text: str, number: int, catalog: Catalog) -> list[Document]:

@@ -113,7 +113,7 @@ def _service(step: CommandStep) -> HostService:
     return HostService(
         name=step.program,
         command=step.text,
-        provides=provided_paths(step),
+        provides=(*provided_paths(step), *provided_patterns(step)),
         priority=priority.priority if priority else None,
         cpus=step.placement.cpus,
         origin=step.origin,
@@ -127,6 +127,14 @@ def provided_paths(step: CommandStep) -> tuple[str, ...]:
     disks = [f"/dev/{name}0" for name in _DISK.findall(step.text)] if step.program.startswith("devb-") else []
     binds = [binding.bind for binding in peer_bindings(step) if binding.bind]
     return tuple(dict.fromkeys((*fixed, *disks, *binds)))
+
+
+def provided_patterns(step: CommandStep) -> tuple[str, ...]:
+    """Patterns of further paths that `step` may make: those of its program, and below disks it names."""
+    patterns = buildfile_catalog().provided_by(step.program) or ()
+    wild = [pattern for pattern in patterns if "*" in pattern]
+    names = _DISK.findall(step.text) if step.program.startswith("devb-") else []
+    return tuple(dict.fromkeys((*wild, *(f"/dev/{name}*" for name in names))))
 
 
 def may_provide(step: CommandStep, path: str) -> bool | None:

@@ -1,0 +1,104 @@
+"""Host files read together: one host out of buildfile, tree and header, and lint of the whole system."""
+
+from pathlib import Path
+
+import pytest
+
+from hvbuild.catalog import shipped_catalog
+from hvbuild.linting import lint
+from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, joined_facts, read_host_files
+from hvbuild.model.system import HostFacts, HostService
+from hvbuild.ranges import AddressRange
+from hvbuild.source import SourceFile
+
+CORPUS = Path(__file__).parents[1] / "corpus"
+TREE = """\
+/dts-v1/;
+/ {
+	#address-cells = <2>; #size-cells = <1>;
+	reserved-memory {
+		#address-cells = <2>; #size-cells = <1>;
+		ranges;
+		RSV_MEM(__POOL_START__, __POOL_SIZE__, pool);
+	};
+	vm { memory-regions = "pool"; };
+};
+"""
+MAP = "#define __POOL_START__ 0xb0000000\n#define __POOL_SIZE__ 0x1000\n"
+
+
+def source(name: str, text: str) -> SourceFile:
+    return SourceFile(name, text)
+
+
+def test_one_host_out_of_three_languages() -> None:
+    image = (CORPUS / "buildfiles/host-7.1.build").read_text(encoding="utf-8")
+    files = [
+        (DEVICETREE, source("host.dts", TREE)),
+        (BUILDFILE, source("host.build", image)),
+        (HEADER, source("map.h", MAP)),
+        ("qvmconf", source("x", "")),
+    ]
+    reading = read_host_files(files, shipped_catalog(), target="qnx-7.1", systems={"lv.qvmconf": "lv"})
+    host = reading.host
+    assert host is not None
+    assert host.regions is not None
+    assert host.launches is not None
+
+    assert host.regions["pool"].window == AddressRange.sized(0xB0000000, 0x1000)
+    assert host.regions["gvm_sysram1"].window == AddressRange.sized(0x60000000, 512 << 20)
+    assert sorted(host.launches) == ["la", "lv"]
+    assert (host.region_order, host.size_cells, host.smmuman) == (("pool",), 1, True)
+    assert (len(reading.images), len(reading.trees)) == (1, 1)
+    assert [fault.primary.span.file.path for fault in reading.faults] == sorted(
+        fault.primary.span.file.path for fault in reading.faults
+    )
+
+
+def test_no_host_file_tells_of_no_host() -> None:
+    assert read_host_files([], shipped_catalog()).host is None
+
+
+def test_what_one_source_does_not_know_another_may() -> None:
+    slog = HostService(name="slogger2")
+    pipe = HostService(name="pipe")
+    first = HostFacts(services=(slog,), image_files=frozenset({"/a"}), size_cells=1, smmuman=True)
+    second = HostFacts(services=(pipe,), image_files=frozenset({"/b"}), modules=("qvm",), smmuman=False)
+    joined = joined_facts([first, second, HostFacts()])
+
+    assert joined.services == (slog, pipe)
+    assert joined.image_files == frozenset({"/a", "/b"})
+    assert (joined.size_cells, joined.modules, joined.smmuman) == (1, ("qvm",), True)
+    assert joined.partitions is None
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Path:
+    image = (CORPUS / "buildfiles/host-7.1.build").read_text(encoding="utf-8")
+    (tmp_path / "host.build").write_text(image, encoding="utf-8")
+    (tmp_path / "lv.qvmconf").write_text(
+        "system lv\nram 0x80000000,16M\ncpu sched 10\nload /k\n", encoding="utf-8"
+    )
+    return tmp_path
+
+
+def test_files_given_together_are_one_system(system: Path) -> None:
+    alone = lint([system / "lv.qvmconf"], (), None, "qnx-7.1")
+    together = lint([system / "lv.qvmconf", system / "host.build"], (), None, "qnx-7.1")
+
+    assert "HV5003" not in [fault.code for fault in alone]
+    assert ("HV5003", "lv.qvmconf") in [(f.code, Path(f.primary.span.file.path).name) for f in together]
+    assert "HV8543" in [fault.code for fault in together]
+
+
+def test_a_remark_in_a_buildfile_accepts_a_warning(system: Path) -> None:
+    text = (system / "host.build").read_text(encoding="utf-8")
+    marked = text.replace("    slogger2\n", "    slogger2 # hvbuild: allow HV8558 on another partition\n", 1)
+    before = lint([system / "host.build"], (), None, None)
+    (system / "host.build").write_text(marked, encoding="utf-8")
+    after = lint([system / "host.build"], (), None, None)
+
+    assert marked != text
+    assert {f.message for f in before} - {f.message for f in after} == {
+        "`slogger2` is started, but the image does not hold it"
+    }
