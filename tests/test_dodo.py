@@ -1,0 +1,106 @@
+"""doit: builds to the end, then does nothing; a change rebuilds its own products only; hand edits are kept."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DODO = """\
+from hvbuild.tasks import DOIT_CONFIG, tasks_for
+
+def task_hvbuild():
+    yield from tasks_for(".")
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of its own with the x86 stack, built once."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "dodo.py").write_text(DODO)
+    shutil.copytree(ROOT / "stacks" / "x86-qemu", folder / "stacks" / "x86-qemu")
+    stack = folder / "stacks" / "x86-qemu" / "stack.yaml"
+    # Few drawn runs: what is tested here is when certificates are made, not how many runs they hold.
+    stack.write_text(stack.read_text() + "certificate: {examples: 2}\n")
+    first = doit(folder, "build")
+    assert first.returncode == 0, first.stdout + first.stderr
+    return folder
+
+
+def doit(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "HVBUILD_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-m", "doit", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def ran(finished: "subprocess.CompletedProcess[str]") -> list[str]:
+    return [line.removeprefix(".  ") for line in finished.stdout.splitlines() if line.startswith(". ")]
+
+
+def test_every_variant_is_built_and_certified(project: Path) -> None:
+    for variant in ("base", "two-vcpus", "watchdog"):
+        folder = project / "build" / "x86-qemu" / variant
+
+        assert (folder / "guests" / "guest.qvmconf").is_file()
+        assert (folder / "certificate.json").is_file()
+
+
+def test_a_second_build_does_nothing(project: Path) -> None:
+    again = doit(project, "build")
+
+    assert again.returncode == 0
+    assert ran(again) == []
+
+
+def test_touching_one_variant_rebuilds_only_it(project: Path) -> None:
+    file = project / "stacks" / "x86-qemu" / "variants" / "two-vcpus.yaml"
+    file.write_text(file.read_text().replace("work: 2ms", "work: 3ms"))
+    again = doit(project, "build")
+
+    assert ran(again) == [f"{step}:x86-qemu/two-vcpus" for step in ("check", "render", "certify")]
+    assert ran(doit(project, "build")) == []
+
+
+def test_a_hand_edit_is_kept_and_the_file_rebuilt(project: Path) -> None:
+    file = project / "build" / "x86-qemu" / "base" / "guests" / "guest.qvmconf"
+    before = file.read_text()
+    file.write_text(before.replace("512M", "256M"))
+    again = doit(project, "build")
+
+    assert again.returncode == 0, again.stdout
+    assert "render:x86-qemu/base" in ran(again)
+    assert file.read_text() == before
+    assert "256M" in file.with_name("guest.qvmconf.edited").read_text()
+    assert "512MiB" in again.stdout
+    assert "256MiB" in again.stdout
+    assert ran(doit(project, "build")) == []
+
+
+def test_a_fault_stops_its_own_variant_only(project: Path) -> None:
+    file = project / "stacks" / "x86-qemu" / "variants" / "watchdog.yaml"
+    good = file.read_text()
+    file.write_text(good.replace("wdt-ib700", "wdt-sp805"))
+    broken = doit(project, "run", "--continue", "build")
+    file.write_text(good)
+
+    assert broken.returncode != 0
+    assert "HV" in broken.stdout
+    assert doit(project, "build").returncode == 0
+
+
+def test_listing_shows_each_step(project: Path) -> None:
+    listed = doit(project, "list", "--all")
+
+    assert [line.split()[0] for line in listed.stdout.splitlines() if "/base" in line] == [
+        f"{step}:x86-qemu/base" for step in ("build", "certify", "check", "image", "render")
+    ]
