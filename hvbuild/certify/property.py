@@ -32,11 +32,13 @@ class Family(StrEnum):
     SCHEDULE = "schedule"
     LOCKS = "locks"
     ATTACK = "attack"
+    PARTITIONS = "partitions"
 
 
 Prove = Callable[[Ground], Answer]
 Watch = Callable[[Ground, Any], Finding | None]
 Applies = Callable[[Ground], str]
+View = Callable[[Any], Any]
 
 
 def always(_ground: Ground) -> str:
@@ -44,12 +46,17 @@ def always(_ground: Ground) -> str:
     return ""
 
 
+def whole(seen: Any) -> Any:
+    """The whole run."""
+    return seen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Property:
     """One guarantee about a generated system.
 
     `prove` judges once and for all; `watch` looks at one drawn run and returns what is wrong with it, or
-    None. `applies` returns why the guarantee says nothing about a system, empty when it does.
+    None; `view` picks the part of the run that it looks at, None where there is none. `applies` returns why the guarantee says nothing about a system, empty when it does.
     """
 
     code: str
@@ -62,6 +69,7 @@ class Property:
     prove: Prove | None = None
     watch: Watch | None = None
     applies: Applies = always
+    view: View = whole
 
     def __post_init__(self) -> None:
         if (self.prove is None) == (self.watch is None):

@@ -1,12 +1,17 @@
 """Every guarantee, in the order in which certificates list them."""
 
-from hvbuild.certify.properties import devices, isolation, memory
+from hvbuild.certify.properties import accesses, attacks, boot, devices, isolation, loads, memory, runs
 from hvbuild.certify.property import Property
 
 ALL_PROPERTIES: tuple[Property, ...] = (
     *isolation.PROPERTIES,
     *memory.PROPERTIES,
+    *accesses.PROPERTIES,
     *devices.PROPERTIES,
+    *loads.PROPERTIES,
+    *runs.PROPERTIES,
+    *attacks.PROPERTIES,
+    *boot.PROPERTIES,
 )
 
 

@@ -1,0 +1,143 @@
+"""Response-time analysis of vCPUs on one pCPU: what a declared load can do at worst, by argument.
+
+While a thread that may run on one pCPU only is ready, that pCPU runs threads of its priority or above
+(QNX: the scheduler picks the highest ready thread allowed there). So what these can ask for in a window
+bounds its wait: Joseph and Pandya 1986 with busy periods for bounds beyond the period (Lehoczky 1990).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from hvbuild.certify.ground import Ground
+from hvbuild.certify.playing import overhead_ns
+from hvbuild.certify.threads import HostThread
+from hvbuild.model.vm import Sporadic
+
+# Jobs of one busy period that are looked at before it is taken as endless.
+_JOBS = 512
+
+Request = Callable[[int], int]
+"""Nanoseconds of one pCPU that a thread can ask for in a window of so many nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """The worst response of a thread; `response_ns` None: none is bounded.
+
+    `exact` says that it is reached by a synchronous release, so that more than the bound is a refusal.
+    `who` are the threads that were counted against it. `reason` says why nothing can be proved.
+    """
+
+    response_ns: int | None
+    exact: bool = False
+    who: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def cost_ns(ground: Ground, thread: HostThread, cpu: int) -> int:
+    """One job of `thread` on `cpu`, everything that the host does for it included, in that CPU's time."""
+    demand = thread.demand
+    work = int(demand.work or 0) * max(1, demand.burst) if demand is not None else 0
+    return -(-(work + overhead_ns(ground, thread)) * 1024 // max(1, ground.speeds[cpu]))
+
+
+def _period(thread: HostThread) -> int:
+    demand = thread.demand
+    return int(demand.period) * max(1, demand.burst) if demand is not None and demand.period else 0
+
+
+def _regular(cost: int, period: int, window: int) -> int:
+    return -(-window // period) * cost
+
+
+def _server(budget: int, period: int, window: int) -> int:
+    """A sporadic vCPU at its high priority: budgets back to back, one carried in (2C in a window of T)."""
+    return (-(-window // period) + 1) * budget
+
+
+def request_of(
+    ground: Ground, thread: HostThread, cpu: int, level: int, *, trusting: bool = True
+) -> Request | None:
+    """What `thread` can ask for on `cpu` at `level` or above; None: without end.
+
+    A sporadic vCPU below `level` when its budget is gone asks for no more than its server gives; without
+    `trusting` its declared load is not believed.
+    """
+    sched = thread.sched
+    server: Request | None = None
+    if isinstance(sched, Sporadic) and sched.low_priority < level:
+        budget = -(-(int(sched.initial_budget) + int(ground.system.host.tick)) * 1024 // ground.speeds[cpu])
+        server = partial(_server, budget, int(sched.replenishment_period))
+    period = _period(thread)
+    regular = partial(_regular, cost_ns(ground, thread, cpu), period) if period else None
+    if server is None:
+        return regular
+    if regular is None or not trusting:
+        return server
+    return lambda window: min(regular(window), server(window))
+
+
+def response_bound(
+    ground: Ground, thread: HostThread, threads: Iterable[HostThread], *, trusting: bool = True
+) -> Bound:
+    """The worst response of a pinned `thread` among `threads`."""
+    reason = _unprovable(ground, thread)
+    if reason:
+        return Bound(response_ns=None, reason=reason)
+    (cpu,) = thread.cpus
+    level = thread.priority
+    requests: list[Request] = []
+    who: list[str] = []
+    exact = True
+    for other in threads:
+        if other.name == thread.name or cpu not in other.cpus or other.priority < level:
+            continue
+        if other.demand is None:
+            continue
+        request = request_of(ground, other, cpu, level, trusting=trusting)
+        who.append(other.name)
+        if request is None:
+            endless = other.priority > level
+            reason = "" if endless else f"`{other.name}` of equal priority never rests"
+            return Bound(response_ns=None, exact=endless, who=(other.name,), reason=reason)
+        requests.append(request)
+        plain = other.cpus == thread.cpus and other.priority > level and not isinstance(other.sched, Sporadic)
+        exact = exact and plain
+    worst = _busy_period(cost_ns(ground, thread, cpu), _period(thread), requests)
+    return Bound(response_ns=worst, exact=exact, who=tuple(who))
+
+
+def _unprovable(ground: Ground, thread: HostThread) -> str:
+    if len(thread.cpus) != 1 or not thread.cpus <= set(range(ground.cpus)):
+        return "it may run on several pCPUs"
+    if isinstance(thread.sched, Sporadic):
+        return "it is sporadic itself"
+    if not _period(thread):
+        return "its load has no period"
+    if ground.system.host.partitions and ground.profile.partitions:
+        return "partitions divide the pCPUs"
+    return ""
+
+
+def _busy_period(cost: int, period: int, requests: list[Request]) -> int | None:
+    """The longest response over all jobs of the busy period; None when it does not end."""
+    worst = 0
+    for job in range(_JOBS):
+        window = _fixed_point((job + 1) * cost, requests, limit=(job + 1) * period + 1000 * max(period, cost))
+        if window is None:
+            return None
+        worst = max(worst, window - job * period)
+        if window <= (job + 1) * period:
+            return worst
+    return None
+
+
+def _fixed_point(own: int, requests: list[Request], limit: int) -> int | None:
+    window = own
+    while window <= limit:
+        needed = own + sum(request(window) for request in requests)
+        if needed == window:
+            return window
+        window = needed
+    return None

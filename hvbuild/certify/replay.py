@@ -1,0 +1,226 @@
+"""Counterexamples: written so that anybody can replay them, and read again to be played first."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hvbuild.certify.canonical import Json
+from hvbuild.certify.draws import Field, Run
+from hvbuild.certify.ground import Ground
+from hvbuild.certify.outcome import Finding
+from hvbuild.certify.places import finding_json
+from hvbuild.certify.playing import ScheduleRun
+from hvbuild.machine.scenario import Burst, Scenario, Thread
+from hvbuild.machine.schedule import SWITCH, Schedule, join, simulate
+
+FORMAT = "hvbuild-counterexample/1"
+
+
+def counterexample_json(ground: Ground, finding: Finding, run: Run, seen: Any, *, fast: bool = False) -> Json:
+    """A counterexample as a certificate holds it: finding, drawn numbers, and a scenario where there is one."""
+    result = finding_json(finding, ground.subject.inputs)
+    result["run"] = {name: str(value) for name, value in run}
+    result["scenario"] = None
+    if isinstance(seen, ScheduleRun):
+        result["profile"] = ground.profile.name
+        result["threads"] = [part.thread.name for part in seen.parts]
+        if seen.explored:
+            result["turned assumptions"] = list(seen.explored)
+        bare = bare_scenario(seen.schedule)
+        result["scenario"] = scenario_json(bare)
+        result["exact"] = same_schedule(ground, bare, seen.schedule, fast=fast)
+    return result
+
+
+def stored_runs(ground: Ground, family: str, fields: tuple[Field, ...]) -> Iterator[Run]:
+    """The stored runs of `family` that can be read, fitted to the fields of this system.
+
+    A number for a thread that is gone is left out, a thread that is new behaves in the plainest way.
+    """
+    for _, text in ground.subject.counterexamples:
+        held = read_counterexample(text)
+        if held is None or held["family"] != family:
+            continue
+        numbers = held["run"]
+        yield tuple(
+            (field.name, int(numbers.get(field.name, "0")) & ((1 << field.bits) - 1)) for field in fields
+        )
+
+
+def read_counterexample(text: str) -> Json | None:
+    """The stored counterexample in `text`, None where it is not one."""
+    try:
+        held = json.loads(text)
+        sound = (
+            held["format"] == FORMAT
+            and isinstance(held["family"], str)
+            and isinstance(held["run"], dict)
+            and all(str(value).isdecimal() and len(str(value)) < 40 for value in held["run"].values())
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return dict(held) if sound else None
+
+
+def stored_families(texts: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """The families that have stored counterexamples."""
+    held = (read_counterexample(text) for _, text in texts)
+    return tuple(sorted({row["family"] for row in held if row is not None}))
+
+
+# --- a scenario in the words of the contract ------------------------------------------------------------------
+
+
+def bare_scenario(schedule: Schedule) -> Scenario:
+    """The scenario of a schedule with runs and waits alone: what each thread ran, then how long it stayed away.
+
+    Releases, speeds, spinning and host work are folded into the run times that were observed, so that any
+    reader of scenarios replays it.
+    """
+    scenario = schedule.scenario
+    rows: dict[int, list[tuple[int, int]]] = {}
+    for row in schedule.segments:
+        if row.mode != SWITCH:
+            rows.setdefault(row.thread, []).append((row.start, row.end))
+    threads = tuple(_bare(thread, rows.get(thread.id, []), scenario) for thread in scenario.threads)
+    return Scenario(
+        cpus=scenario.cpus,
+        horizon_ns=scenario.horizon_ns,
+        threads=threads,
+        tick_ns=scenario.tick_ns,
+        aps=scenario.aps,
+        kernel=scenario.kernel,
+        tie=scenario.tie,
+        rr_mult=scenario.rr_mult,
+        cycles_per_sec=scenario.cycles_per_sec,
+    )
+
+
+def _bare(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> Thread:
+    bursts = [Burst(run, away, "i") for run, away in _turns(thread, rows, scenario)]
+    return Thread(
+        id=thread.id,
+        prio=thread.prio,
+        policy=thread.policy,
+        sporadic=thread.sporadic,
+        runmask=thread.runmask,
+        partition=thread.partition,
+        start_ns=thread.start_ns,
+        bursts=tuple(bursts),
+        loop=False,
+    )
+
+
+def _turns(
+    thread: Thread, rows: list[tuple[int, int]], scenario: Scenario
+) -> Iterator[tuple[int, int]]:
+    """Run time and the wait after it, for each time that the thread blocks."""
+    period = thread.bursts[-1].value if thread.bursts[-1].kind in ("n", "i") else 0
+    absolute = thread.bursts[-1].kind == "n"
+    whole = sum(burst.run_ns for burst in thread.bursts)
+    spins = any(burst.kind == "k" for burst in thread.bursts)
+    ran, done, release = 0, 0, thread.start_ns
+    if scenario.speeds or spins or not period:
+        yield from _observed(thread, rows, scenario, period, absolute=absolute)
+        return
+    for start, end in rows:
+        at = start
+        while at < end:
+            step = min(end - at, whole - done)
+            at, ran, done = at + step, ran + step, done + step
+            if done < whole:
+                break
+            done = 0
+            release += period
+            away = period if not absolute else release - at
+            if away > 0:
+                yield ran, away
+                ran = 0
+    yield ran + scenario.horizon_ns, 0
+
+
+def _observed(
+    thread: Thread, rows: list[tuple[int, int]], scenario: Scenario, period: int, *, absolute: bool
+) -> Iterator[tuple[int, int]]:
+    """As seen from outside: a gap that ends at a release of the thread is a wait, any other a preemption."""
+    ran = 0
+    for number, (start, end) in enumerate(rows):
+        ran += end - start
+        following = rows[number + 1][0] if number + 1 < len(rows) else None
+        woken = _woken(thread, end, following, period, absolute=absolute) if following is not None else None
+        if woken is not None:
+            yield ran, woken - end
+            ran = 0
+    if not period and not thread.loop and rows:
+        yield max(1, ran), 0
+    else:
+        yield ran + scenario.horizon_ns, 0
+
+
+def _woken(thread: Thread, end: int, following: int | None, period: int, *, absolute: bool) -> int | None:
+    """The release between `end` and `following`, None when there is none."""
+    if not period or not absolute or following is None:
+        return None
+    release = thread.start_ns + -(-(end - thread.start_ns) // period) * period
+    return release if end < release <= following else None
+
+
+def scenario_json(scenario: Scenario) -> Json:
+    """`scenario` with the fields of the outer contract."""
+    names = {i + 1: p.name for i, p in enumerate(scenario.aps.partitions if scenario.aps is not None else ())}
+    result: Json = {
+        "cpus": scenario.cpus,
+        "tick_ns": scenario.tick_ns,
+        "horizon_ns": scenario.horizon_ns,
+        "threads": [_thread_json(thread, names) for thread in scenario.threads],
+    }
+    if scenario.aps is not None:
+        parents = {0: "System", **names}
+        result["aps"] = {
+            "window_ms": scenario.aps.window_ms,
+            "partitions": [
+                {
+                    "name": row.name,
+                    "budget": row.budget,
+                    "critical_ms": row.critical_ms,
+                    "parent": parents[row.parent],
+                }
+                for row in scenario.aps.partitions
+            ],
+        }
+    return result
+
+
+def _thread_json(thread: Thread, names: Mapping[int, str]) -> Json:
+    row: Json = {
+        "id": thread.id,
+        "prio": thread.prio,
+        "policy": thread.policy,
+        "start_ns": thread.start_ns,
+        "loop": thread.loop,
+        "bursts": [[burst.run_ns, burst.value, burst.kind] for burst in thread.bursts],
+    }
+    if thread.runmask is not None:
+        row["runmask"] = thread.runmask
+    if thread.partition:
+        row["partition"] = names[thread.partition]
+    if thread.sporadic is not None:
+        server = thread.sporadic
+        row |= {
+            "low_prio": server.low_prio,
+            "init_budget_ns": server.init_budget_ns,
+            "repl_period_ns": server.repl_period_ns,
+            "max_repl": server.max_repl,
+        }
+    return row
+
+
+def same_schedule(ground: Ground, bare: Scenario, schedule: Schedule, *, fast: bool = False) -> bool:
+    """True when the bare scenario gives the schedule that it was taken from."""
+    again = simulate(bare, ground.profile, fast=fast)
+
+    def plain(rows: Schedule) -> list[tuple[int, int, int, int]]:
+        held = [type(row)(row.cpu, row.thread, row.start, row.end) for row in rows.segments if row.mode != SWITCH]
+        return [(row.cpu, row.thread, row.start, row.end) for row in join(held)]
+
+    return plain(again) == plain(schedule)
