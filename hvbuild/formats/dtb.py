@@ -114,6 +114,9 @@ def read_plain_dts(text: str, path: str, *, symbols: bool = False) -> Blob | Not
         tree = _read(text, path)
     except dtlib.DTError as error:
         return _fault(str(error), path)
+    except Exception as error:
+        # dtlib trusts its input in places: a reference before any root node ends in AttributeError.
+        return NotATree(f"not a devicetree: {error}")
     if symbols:
         return Blob(_with_symbols(tree), _reserves(tree))
     return Blob(_plain_node("", tree.root), _reserves(tree))

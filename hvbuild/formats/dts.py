@@ -48,6 +48,8 @@ def read_dts(text: str, path: str, constants: Mapping[str, int] | None = None) -
     """
     file = SourceFile(path, text)
     scan = prescan(file)
+    if scan.too_deep is not None:
+        return DtDocument(file=file, errors=(scan.too_deep,), preprocessed=scan.directives)
     source = scan.text.encode("utf-8", "replace")
     tree = _parser().parse(source)
     reader = _Reader(file, source, constants or {}, scan.calls)

@@ -26,15 +26,22 @@ _SCAN = re.compile(
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 
+# Nodes and expressions nest a dozen deep at most; the readers below walk them recursively.
+_DEEPEST = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Prescan:
-    """The text for the grammar, and what was taken out of it; `directives` says that there are `#` lines."""
+    """The text for the grammar, and what was taken out of it; `directives` says that there are `#` lines.
+
+    `too_deep` is the bracket that goes beyond the depth that is read at all.
+    """
 
     text: str
     calls: tuple[MacroCall, ...]
     reserves: tuple[Span, ...]
     directives: bool
+    too_deep: Span | None = None
 
 
 def prescan(file: SourceFile) -> Prescan:
@@ -65,7 +72,17 @@ def prescan(file: SourceFile) -> Prescan:
         directives = directives or kind == "directive"
         parts.append(part)
         at = end
-    return Prescan("".join(parts), tuple(calls), tuple(reserves), directives)
+    too_deep = _too_deep(file)
+    return Prescan("".join(parts), tuple(calls), tuple(reserves), directives, too_deep)
+
+
+def _too_deep(file: SourceFile) -> Span | None:
+    depth = 0
+    for match in re.finditer(r"[{}()]", file.text):
+        depth = depth + 1 if match[0] in "{(" else max(0, depth - 1)
+        if depth > _DEEPEST:
+            return Span(file, match.start(), match.end())
+    return None
 
 
 def _blank(text: str) -> str:

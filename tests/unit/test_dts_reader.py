@@ -213,3 +213,12 @@ def test_what_dtc_refuses(text: str, faults: list[tuple[str, int, int]]) -> None
     ]
 
     assert found == faults
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/dts-v1/;\n/ {" + "a {" * 5000, "/dts-v1/;\n/ { a = <" + "(" * 5000 + "1" + ")" * 5000 + ">; };\n"],
+    ids=["nodes", "parentheses"],
+)
+def test_what_is_nested_too_deep_is_one_fault(text: str) -> None:
+    assert [fault.code for fault in dts_faults(read_dts(text, "t.dts"))] == ["HV8600"]
