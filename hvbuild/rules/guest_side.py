@@ -8,7 +8,6 @@ from hvbuild.diagnostics import Severity, other
 from hvbuild.model.evidence import GuestCommand, TreeDevice
 from hvbuild.model.vm import Vdev
 from hvbuild.ranges import AddressRange, merged
-from hvbuild.rules.interrupts import lines
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Claim, Role, VmScene
 from hvbuild.rules.wording import listed
@@ -236,7 +235,7 @@ def guest_tree_device(scene: VmScene) -> Iterator[Finding]:
     tree = scene.facts.tree
     windows = [*scene.vdevs, *scene.passes]
     raised = {
-        number for line in lines(scene) if (number := scene.system.amount(line.interrupt.line)) is not None
+        number for line in scene.lines if (number := scene.system.amount(line.interrupt.line)) is not None
     }
     for device in tree.devices if tree else ():
         window = device.window

@@ -15,6 +15,7 @@ from hvbuild.source import Origin
 from hvbuild.units import hex_address
 
 _IMAGE = "QNX Hypervisor 7.1 and 8.0, Configuring the host: what its buildfile has to hold"
+_PERHAPS = "may drive it"
 _MAYBE = "an error where the whole host is known; else a warning, for a partition or script may bring it"
 
 
@@ -110,10 +111,12 @@ def provider_after_guest(scene: VmScene) -> Iterator[Finding]:
     launch, services = scene.launch, scene.host.services
     if launch is None or launch.position is None or services is None:
         return
-    started = services[: launch.position]
+    order = scene.scene.start_order
     for vdev, path, place in _device_paths(scene):
         makers = _providers(path, scene)
-        if makers and not any(service in started for service in makers) and not vdev.option("delayed"):
+        if not makers or vdev.option("delayed"):
+            continue
+        if min(order[id(service)] for service in makers) >= launch.position:
             yield found(
                 place,
                 f"service `{makers[0].name}` makes `{path}` only after {scene.text} has started",
@@ -153,36 +156,50 @@ def host_driver_left(scene: Scene) -> Iterator[Finding]:
 
     A driver that is only known by its name, and may serve another device, is a warning.
     """
-    services = [(service, _words(service)) for service in scene.host.services or ()]
-    for vm in scene.vms if services else ():
+    drivers = _drivers(scene)
+    for vm in scene.vms if drivers else ():
         for each in vm.vm.passes:
             device = device_of(vm, each)
             if device is None:
                 continue
-            for service, words in services:
-                how = _drives(service, words, device)
-                if how:
-                    yield found(
-                        (service.origin, each.origin),
-                        f"the host drives `{device.name}`, which {vm.text} is handed",
-                        f"service `{service.name}` {how}",
-                        others=other(each.origin, f"handed to {vm.text}"),
-                        helps=("take the driver out of the host image",),
-                        severity=None if how != "may drive it" else Severity.WARNING,
-                    )
+            for service, how in _driving(device, drivers):
+                yield found(
+                    (service.origin, each.origin),
+                    f"the host drives `{device.name}`, which {vm.text} is handed",
+                    f"service `{service.name}` {how}",
+                    others=other(each.origin, f"handed to {vm.text}"),
+                    helps=("take the driver out of the host image",),
+                    severity=Severity.WARNING if how == _PERHAPS else None,
+                )
 
 
-def _words(service: HostService) -> tuple[str, ...]:
-    return tuple(service.command.lower().replace(",", " ").replace("=", " ").split())
+def _drivers(scene: Scene) -> dict[tuple[str, str], list[HostService]]:
+    """Services by what they say they drive, by every word of their command, and by their program."""
+    index: dict[tuple[str, str], list[HostService]] = {}
+    for service in scene.host.services or ():
+        words = service.command.lower().replace(",", " ").replace("=", " ").split()
+        keys = [("drives it", name) for name in service.drives]
+        keys += [("names its address", word) for word in words if word.startswith("0x")]
+        if words and not service.drives:
+            keys.append((_PERHAPS, words[0].rsplit("/", 1)[-1]))
+        for key in keys:
+            index.setdefault(key, []).append(service)
+    return index
 
 
-def _drives(service: HostService, words: tuple[str, ...], device: HostDevice) -> str:
-    if device.name in service.drives:
-        return "drives it"
-    if any(hex_address(window.start) in words for window in device.windows):
-        return "names its address"
-    program = words[0].rsplit("/", 1)[-1] if words else ""
-    return "may drive it" if program in device.drivers and not service.drives else ""
+def _driving(
+    device: HostDevice, drivers: dict[tuple[str, str], list[HostService]]
+) -> Iterator[tuple[HostService, str]]:
+    """The services that drive `device` and how that is known, each service once, the surest word first."""
+    keys = [("drives it", device.name)]
+    keys += [("names its address", hex_address(window.start)) for window in device.windows]
+    keys += [(_PERHAPS, program) for program in device.drivers]
+    seen: set[int] = set()
+    for how, what in keys:
+        for service in drivers.get((how, what), ()):
+            if id(service) not in seen:
+                seen.add(id(service))
+                yield service, how
 
 
 @rule(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from hvbuild.catalog_rows import VdevRow
 from hvbuild.diagnostics import Severity, other
-from hvbuild.model.vm import Interrupt, Pass, PassInterrupt, Vdev, VmConfig
+from hvbuild.model.vm import Pass, PassInterrupt, Vdev, VmConfig
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.devices import family
+from hvbuild.rules.lines import Line
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.rules.wording import did_you_mean
@@ -15,17 +16,6 @@ from hvbuild.source import Origin
 from hvbuild.units import read_number
 
 _GIC_LINES = "Arm GIC architecture: interrupt ids 0-15 are software, 16-31 private, 32-1019 shared"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A guest interrupt line with its user."""
-
-    interrupt: Interrupt
-    text: str
-    origin: Origin
-    shares: bool = False
-    vdev: Vdev | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +45,6 @@ def controllers(scene: VmScene) -> Mapping[str, VdevRow | None]:
     return rows
 
 
-def lines(scene: VmScene) -> Iterator[Line]:
-    """Every guest interrupt line in use, devices first, then what is handed over."""
-    for vdev in scene.vm.vdevs:
-        row = scene.scene.catalog.vdev(vdev.type)
-        for interrupt in vdev.interrupts:
-            text = f"virtual device `{vdev.label}`"
-            shares = bool(row and row.shares_line)
-            yield Line(interrupt, text, interrupt.origin or vdev.origin, shares, vdev)
-    for each in scene.vm.passes:
-        for handed in each.interrupts:
-            name = each.device or each.name
-            text = f"pass-through `{name}`" if name else "a passed interrupt"
-            yield Line(handed.line, text, handed.origin or handed.line.origin or each.origin)
-
-
 @rule(
     "HV3101",
     "guest-interrupt-twice",
@@ -82,7 +57,7 @@ def guest_interrupt_twice(scene: VmScene) -> Iterator[Finding]:
     Timers of a PC may share a line (QNX's own examples put timer8254 and hpet on one).
     """
     seen: dict[tuple[str, int], Line] = {}
-    for line in lines(scene):
+    for line in scene.lines:
         number = scene.system.amount(line.interrupt.line)
         if number is None:
             continue
@@ -163,7 +138,7 @@ def host_interrupt_twice(scene: Scene) -> Iterator[Finding]:
 def interrupt_controller_unknown(scene: VmScene) -> Iterator[Finding]:
     """An interrupt names a controller that the VM does not have."""
     known = controllers(scene)
-    for line in lines(scene):
+    for line in scene.lines:
         if line.interrupt.pic not in known:
             yield found(
                 line.origin,
@@ -203,7 +178,7 @@ def interrupt_controller_declared_late(scene: VmScene) -> Iterator[Finding]:
 def interrupt_line_out_of_range(scene: VmScene) -> Iterator[Finding]:
     """An interrupt line that its controller does not have; on a GIC ids below 16 are software interrupts."""
     known = controllers(scene)
-    for line in lines(scene):
+    for line in scene.lines:
         row = known.get(line.interrupt.pic)
         number = scene.system.amount(line.interrupt.line)
         if row is None or row.lines is None or number is None:
@@ -229,7 +204,7 @@ def interrupt_line_out_of_range(scene: VmScene) -> Iterator[Finding]:
 def interrupt_line_private(scene: VmScene) -> Iterator[Finding]:
     """A device uses a GIC id from 16 to 31: private to one CPU, usually an SPI number without its 32."""
     known = controllers(scene)
-    for line in lines(scene):
+    for line in scene.lines:
         row = known.get(line.interrupt.pic)
         number = scene.system.amount(line.interrupt.line)
         if row is not None and row.name == "gic" and number is not None and 16 <= number < 32:
@@ -247,7 +222,7 @@ def interrupt_of_other_architecture(scene: VmScene) -> Iterator[Finding]:
     kind = family(scene)
     implicit = {row.name: row.architecture for row in scene.scene.catalog.implicit_controllers}
     named = {vdev.name for vdev in scene.vm.vdevs if vdev.name}
-    for line in lines(scene):
+    for line in scene.lines:
         pic = line.interrupt.pic
         own = scene.scene.catalog.vdev(line.vdev.type) if line.vdev else None
         foreign = own is not None and own.architecture not in ("", kind)
@@ -267,8 +242,7 @@ def interrupt_of_other_architecture(scene: VmScene) -> Iterator[Finding]:
 )
 def interrupt_of_other_device(scene: VmScene) -> Iterator[Finding]:
     """A guest is handed an interrupt that the board's list gives to another device than the passed one."""
-    devices = (scene.host.devices or {}).values()
-    owners = {number: device for device in devices for number in device.interrupts}
+    owners = scene.scene.raisers
     for vector in vectors(scene):
         owner, device = owners.get(vector.number), device_of(scene, vector.context)
         if owner and device and owner is not device:

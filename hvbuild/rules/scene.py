@@ -7,7 +7,7 @@ from functools import cached_property
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.model.evidence import GuestFacts
-from hvbuild.model.system import HostFacts, HostRegion, HostService, Launch, System
+from hvbuild.model.system import HostDevice, HostFacts, HostRegion, HostService, Launch, System
 from hvbuild.model.vm import (
     AsinfoLength,
     AsinfoStart,
@@ -21,6 +21,7 @@ from hvbuild.model.vm import (
     VmConfig,
 )
 from hvbuild.ranges import AddressRange, clashes
+from hvbuild.rules.lines import Line, lines_of
 from hvbuild.rules.windows import VdevWindow, vdev_windows
 from hvbuild.source import Origin
 
@@ -127,6 +128,11 @@ class VmScene:
         return tuple(self._vdev_claims(Space.IO))
 
     @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """Guest interrupt lines in use, devices first, then what is handed over."""
+        return tuple(lines_of(self.vm, self.scene.catalog))
+
+    @cached_property
     def overlaps(self) -> tuple[tuple[Claim, Claim], ...]:
         """Pairs of claims on the same guest-physical addresses."""
         everything = (*self.memory, *self.passes, *self.vdevs)
@@ -225,6 +231,17 @@ class Scene:
             for name in (*service.backs, *service.provides):
                 index.setdefault(name, []).append(service)
         return index
+
+    @cached_property
+    def raisers(self) -> dict[int, HostDevice]:
+        """The board device that raises each host interrupt."""
+        devices = (self.host.devices or {}).values()
+        return {number: device for device in devices for number in device.interrupts}
+
+    @cached_property
+    def start_order(self) -> dict[int, int]:
+        """How many services start before each, by identity."""
+        return {id(service): index for index, service in enumerate(self.host.services or ())}
 
     @cached_property
     def provided_patterns(self) -> tuple[tuple[str, HostService], ...]:

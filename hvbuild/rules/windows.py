@@ -32,7 +32,7 @@ def vdev_windows(vdev: Vdev, vm: VmConfig, system: System, catalog: Catalog) -> 
     row = catalog.vdev(vdev.type)
     if row is None or not row.windows:
         return tuple(_at_loc(vdev, system, _LEAST))
-    version = device_version(vdev, catalog, system.target)
+    version = device_version(vdev, catalog, system.target) if len(row.windows) > 1 else None
     space = Space(row.space)
     found = [
         window
