@@ -37,6 +37,8 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.meaning.buildfile_lint",
     "hvbuild.meaning.devicetree_lint",
     "hvbuild.formats.target_codes",
+    "hvbuild.formats.kerneltrace_codes",
+    "hvbuild.capturing",
 )
 
 

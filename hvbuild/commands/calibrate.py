@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH, board_option
 
 if TYPE_CHECKING:
@@ -23,4 +23,15 @@ def command(trace: Path, board: str) -> Outcome:
 
     Each number says how many events it comes from.
     """
-    return not_yet("calibrate")
+    from pathlib import Path
+
+    from hvbuild.capturing import board_named, calibration_of
+    from hvbuild.report.outcome import CannotAnswer, Outcome
+    from hvbuild.report.target import calibration_outcome
+
+    found = board_named(board, Path())
+    if found is None:
+        raise CannotAnswer(f"no board `{board}` is known here.")
+    if isinstance(found, tuple):
+        return Outcome(diagnostics=found)
+    return calibration_outcome(calibration_of(trace, found))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH, stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,4 +31,7 @@ def command(
     """
     if asinfo is None and showmem is None and pidin is None:
         raise click.UsageError("give --asinfo, --showmem or --pidin.")
-    return not_yet("drift")
+    from hvbuild.capturing import drift_of
+    from hvbuild.report.target import drift_outcome
+
+    return drift_outcome(drift_of(checked(opened(stack), variant), asinfo, showmem, pidin))
