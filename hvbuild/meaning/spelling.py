@@ -135,7 +135,7 @@ def pass_window(value: PassWindow) -> str:
     if value.length is not None:
         parts.append(length(value.length))
     if value.flags:
-        parts.append(flags(value.flags))
+        parts.append(value.flags_text or flags(value.flags))
     return ",".join(parts) + (f"={address(value.host)}" if value.host is not None else "")
 
 
