@@ -141,6 +141,7 @@ def _vcpu(index: int, vcpu: Vcpu) -> Thing:
             ("CPUs", cpus, vcpu.placement_origin),
             ("cluster", vcpu.cluster or "", vcpu.placement_origin),
             ("partition", vcpu.partition or "", vcpu.placement_origin),
+            *((words[0], _words(words[1:]), vcpu.origin) for words in vcpu.verbatim),
         ),
         origin=vcpu.origin,
     )

@@ -1,8 +1,10 @@
 """The checked tree of one guest to a `Guest`."""
 
 import re
+from dataclasses import replace
 
 from hvbuild.catalog import shipped_catalog
+from hvbuild.formats.qvmconf_tokens import tokens_of
 from hvbuild.load.fields import Fields, read_amount
 from hvbuild.load.tree import Mapping, Node, Scalar, Sequence
 from hvbuild.meaning.places import flags_in
@@ -38,10 +40,12 @@ from hvbuild.model.vm import (
     Vcpu,
     Verbatim,
 )
-from hvbuild.source import Origin
+from hvbuild.source import Origin, SourceFile
 from hvbuild.units import read_size
 
-_VDEV_KEYS = frozenset({"name", "type", "anonymous", "qvm_name", "spelling", "loc", "intr", "set", "log"})
+VDEV_KEYS = frozenset(
+    {"name", "type", "anonymous", "qvm_name", "spelling", "loc", "intr", "set", "log", "verbatim", "remove"}
+)
 _FLAG_KEYS = {"debug": "debug", "dryrun": "dryrun", "fdt_generate": "fdt generate"}
 # An interrupt given as a bare number is a line of the controller that is always there.
 _IMPLICIT_PIC = "gic"
@@ -57,7 +61,7 @@ def bind_guest(name: str, fields: Fields) -> Guest:
     demands = tuple(_demand(item.inner("load")) or default for item in vcpus)
     return Guest(
         name=name,
-        system=fields.text("system", name),
+        system="" if fields.flag("anonymous") else fields.text("system", name),
         ram=tuple(_ram(item) for item in fields.each("ram")),
         vcpus=tuple(_vcpu(item) for item in vcpus) or (Vcpu(origin=node.origin),),
         demands=demands or (default,),
@@ -66,15 +70,18 @@ def bind_guest(name: str, fields: Fields) -> Guest:
         reserves=tuple(_reserve(item) for item in fields.each("reserve")),
         images=tuple(_image(item) for item in fields.each("images")),
         cmdline=node.text("cmdline"),
-        settings=_settings(fields),
+        settings=(*_settings(fields), *_vcpu_settings(vcpus)),
         loggers=tuple(_logger(item) for item in fields.each("log")),
         unsupported=_unsupported(fields),
         dump=node.text("dump"),
         safety=node.text("safety"),
-        flags=frozenset(word for key, word in _FLAG_KEYS.items() if fields.flag(key)),
-        verbatim=tuple(
-            Verbatim(words=tuple(leaf.text.split()), origin=leaf.origin) for leaf in node.scalars("verbatim")
+        flags=frozenset(
+            (
+                *(word for key, word in _FLAG_KEYS.items() if fields.flag(key)),
+                *(f"{kind} generate" for kind in fields.texts("generate")),
+            )
         ),
+        verbatim=tuple(Verbatim(words=words, origin=origin) for words, origin in _verbatim(node)),
         launch=_launch(fields.inner("launch")),
         needs=_needs(fields.inner("needs")),
         asil=fields.text("asil"),
@@ -125,6 +132,7 @@ def _vcpu(item: Fields) -> Vcpu:
         runmask=item.cpus("runmask"),
         cluster=node.text("cluster"),
         partition=node.text("partition"),
+        verbatim=tuple(words for words, _ in _verbatim(node)),
         runmask_spelling=item.integers("runmask"),
         origin=node.origin,
         sched_origin=node.origin_of("sched"),
@@ -135,7 +143,7 @@ def _vcpu(item: Fields) -> Vcpu:
 def _vdev(item: Fields) -> Vdev:
     node = item.node
     options = tuple(
-        option for entry in node if entry.key not in _VDEV_KEYS for option in _options(entry.key, entry.node)
+        option for entry in node if entry.key not in VDEV_KEYS for option in _options(entry.key, entry.node)
     )
     return Vdev(
         name=item.text("name"),
@@ -145,7 +153,10 @@ def _vdev(item: Fields) -> Vdev:
         spelling=item.text("spelling"),
         location=read_location(node.scalar("loc"), _default_space(item.text("type"))),
         interrupts=_interrupts(node.get("intr")),
-        options=tuple(option for option in options if option.values != ("auto",)),
+        options=(
+            *(option for option in options if option.values != ("auto",)),
+            *(Option(key=words[0], values=words[1:], origin=origin) for words, origin in _verbatim(node)),
+        ),
         derived=frozenset(option.key for option in options if option.values == ("auto",)),
         settings=_settings(item),
         loggers=tuple(_logger(logger) for logger in item.each("log")),
@@ -164,6 +175,13 @@ def _options(key: str, node: Node) -> tuple[Option, ...]:
         return ()
     values = () if node.value is True else (node.text,)
     return (Option(key=key, values=values, origin=node.origin),)
+
+
+def _verbatim(node: Mapping) -> tuple[tuple[tuple[str, ...], Origin], ...]:
+    """The words of each text under `verbatim`, cut as qvm cuts them."""
+    texts = ((leaf, SourceFile(leaf.span.file.path, leaf.text)) for leaf in node.scalars("verbatim"))
+    cut = ((tuple(token.value for token in tokens_of(file)), leaf.origin) for leaf, file in texts)
+    return tuple((words, origin) for words, origin in cut if words)
 
 
 def _default_space(kind: str) -> Space:
@@ -187,7 +205,7 @@ def read_location(leaf: Scalar | None, bare: Space = Space.MEM) -> Location | Au
     match = _LOC.match(text)
     if match is None:
         return Location(space=bare, start=Opaque(text), origin=leaf.origin)
-    length = read_size(match[3]) if match[3] else None
+    length = _number(match[3]) if match[3] else None
     return Location(space=Space(match[1] or bare), start=_number(match[2]), length=length, origin=leaf.origin)
 
 
@@ -272,9 +290,17 @@ def _reserve(item: Fields) -> Reserve:
     locations = (read_location(leaf) for leaf in item.node.scalars("loc"))
     return Reserve(
         locations=tuple(location for location in locations if isinstance(location, Location)),
-        interrupts=tuple(read_interrupt(leaf.text, leaf.origin) for leaf in item.node.scalars("intr")),
+        interrupts=tuple(_reserved_line(leaf) for leaf in item.node.scalars("intr")),
         origin=item.node.origin,
     )
+
+
+def _reserved_line(leaf: Scalar) -> Interrupt:
+    """A reserved interrupt; a bare number stays bare, as `reserve intr` takes it."""
+    number = read_size(leaf.text)
+    if number is not None:
+        return Interrupt(pic="", line=number, origin=leaf.origin)
+    return read_interrupt(leaf.text, leaf.origin)
 
 
 def _image(item: Fields) -> Image:
@@ -302,9 +328,18 @@ def _settings(fields: Fields) -> tuple[Setting, ...]:
     )
 
 
+def _vcpu_settings(vcpus: tuple[Fields, ...]) -> tuple[Setting, ...]:
+    return tuple(
+        replace(setting, vcpu=number) for number, item in enumerate(vcpus) for setting in _settings(item)
+    )
+
+
 def _logger(item: Fields) -> Logger:
+    synonyms = shipped_catalog().log_filter_synonyms
     return Logger(
-        filters=frozenset(item.texts("levels")), destination=item.text("to"), origin=item.node.origin
+        filters=frozenset(synonyms.get(level, level) for level in item.texts("levels")),
+        destination=item.text("to"),
+        origin=item.node.origin,
     )
 
 

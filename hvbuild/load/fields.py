@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hvbuild.diagnostics import Code, Diagnostics, Severity
+from hvbuild.formats.qvmconf_tokens import has_unknown_part
 from hvbuild.load.tree import Mapping, Scalar, Sequence
+from hvbuild.meaning.words import symbolic
 from hvbuild.model.guest import AUTO, Auto
-from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Fifo, Opaque, RoundRobin, Sched, Sporadic
+from hvbuild.model.vm import Amount, Fifo, RoundRobin, Sched, Sporadic
 from hvbuild.units import Nanoseconds, read_duration, read_size
 
 VALUE_TOO_LARGE = Code(
@@ -27,7 +29,6 @@ AUTO_NOT_HERE = Code(
 )
 CODES = (VALUE_TOO_LARGE, AUTO_NOT_HERE)
 
-_ASINFO = re.compile(r"\$asinfo_(start|length)\{([^{}\s]+)\}\Z")
 _PRIORITY = re.compile(r"([0-9]{1,3})([rfo]?)\Z")
 _FREQUENCY = re.compile(r"([0-9]+)(?:\.([0-9]+))? ?(Hz|kHz|MHz|GHz)\Z")
 _HERTZ = {"Hz": 1, "kHz": 10**3, "MHz": 10**6, "GHz": 10**9}
@@ -148,12 +149,7 @@ def read_amount(text: str) -> Amount | Auto | None:
     """The number, asinfo reference, other substitution or `auto` that `text` spells."""
     if text == "auto":
         return AUTO
-    match = _ASINFO.match(text)
-    if match is not None:
-        return AsinfoStart(match[2]) if match[1] == "start" else AsinfoLength(match[2])
-    if text.startswith("$"):
-        return Opaque(text)
-    return read_size(text)
+    return symbolic(text) if has_unknown_part(text) else read_size(text)
 
 
 def read_priority(text: str) -> Sched | None:

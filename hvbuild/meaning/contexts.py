@@ -134,11 +134,17 @@ class CpuContext(Context):
         cluster, partition = said.get("cluster"), said.get("partition")
         cpus = cpus_in(mask, faults) if mask else None
         placement = mask or cluster or partition
+        placed_later = tuple(
+            (name, piece.text)
+            for name, piece in (("sched", sched), ("runmask", mask))
+            if piece is not None and has_unknown_part(piece.text)
+        )
         return Vcpu(
             sched=sched_in(sched, faults) if sched else None,
             runmask=frozenset(cpus) if cpus else None,
             cluster=cluster.text if cluster else None,
             partition=partition.text if partition else None,
+            verbatim=placed_later,
             runmask_spelling=cpus or (),
             origin=self.origin,
             sched_origin=sched.origin if sched else NOWHERE,

@@ -48,7 +48,9 @@ def location_in(piece: Piece, default: Space, faults: Faults) -> Location:
 
 def pci_text(piece: Piece, faults: Faults) -> str:
     """A PCI device as qvm reads it, `bus:device[.function]` or `vendor/device[/index]`, in lower case."""
-    if not _PCI.match(piece.text) and "$" not in piece.text and "@" not in piece.text:
+    if "$" in piece.text or "@" in piece.text:
+        return piece.text
+    if not _PCI.match(piece.text):
         _malformed(piece, "BUS:DEVICE[.FUNCTION] or 0xVENDOR/0xDEVICE[/INDEX]", faults)
     return piece.text.lower()
 

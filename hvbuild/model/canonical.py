@@ -39,7 +39,7 @@ def canonical(vm: VmConfig, catalog: Catalog) -> VmConfig:
         ),
         vcpus=vm.vcpus or (Vcpu(),),
         vdevs=tuple(_vdev(vm.vdevs[index], catalog) for index in order),
-        passes=tuple(sorted((_pass(each) for each in vm.passes), key=_pass_rank)),
+        passes=tuple(sorted((_pass(each) for each in vm.passes if _hands_over(each)), key=_pass_rank)),
         reserves=_reserves(vm.reserves),
         settings=_settings(vm.settings, catalog),
         loggers=_loggers(vm.loggers, ranks),
@@ -115,6 +115,11 @@ def _settings(settings: Iterable[Setting], catalog: Catalog) -> tuple[Setting, .
 
 
 # --- what is handed over and kept back -------------------------------------------------------------
+
+
+def _hands_over(each: Pass) -> bool:
+    """False for a `pass` without `loc` and `intr`, which does nothing."""
+    return bool(each.windows or each.pci or each.interrupts)
 
 
 def _pass(each: Pass) -> Pass:

@@ -110,12 +110,16 @@ Sched = RoundRobin | Fifo | Sporadic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vcpu:
-    """One `cpu` context. None means not given: qvm's own priority, any pCPU, the launching partition."""
+    """One `cpu` context. None means not given: qvm's own priority, any pCPU, the launching partition.
+
+    `verbatim` are options whose argument only the target knows (`sched $env{PRIORITY}`), as words.
+    """
 
     sched: Sched | None = None
     runmask: frozenset[int] | None = None
     cluster: str | None = None
     partition: str | None = None
+    verbatim: tuple[tuple[str, ...], ...] = ()
     runmask_spelling: tuple[int, ...] = field(default=(), compare=False)
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     sched_origin: Origin = field(default=NOWHERE, compare=False, repr=False)

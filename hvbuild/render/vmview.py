@@ -22,7 +22,10 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QvmconfView:
-    """What `guest.qvmconf.j2` places, each entry one line; `memory` comes before all that refers to it."""
+    """What `guest.qvmconf.j2` places, each entry one line; `memory` comes before all that refers to it.
+
+    `verbatim` must stand before anything that opens a context, which would claim its words.
+    """
 
     title: str
     target: str
@@ -74,8 +77,8 @@ class _Words:
         self._faults = faults
 
     def plain(self, text: str, place: Origin) -> str:
-        """`text` as it stands between double quotes."""
-        if '"' in text or any(ord(char) < 32 for char in text):
+        """`text` as it stands between double quotes; a tab is as good as a blank there."""
+        if '"' in text or any(ord(char) < 32 and char != "\t" for char in text):
             self._faults.add(
                 UNSPELLABLE.at(
                     place,
@@ -142,6 +145,7 @@ def _vcpu(number: int, vcpu: Vcpu, vm: VmConfig, words: _Words) -> str:
         parts.append(f"cluster {words.word(vcpu.cluster, vcpu.placement_origin)}")
     if vcpu.partition is not None:
         parts.append(f"partition {words.word(vcpu.partition, vcpu.placement_origin)}")
+    parts += [words.word(word, vcpu.origin) for option in vcpu.verbatim for word in option]
     parts += [
         f"set {setting.variable} {words.word(setting.value, setting.origin)}"
         for setting in vm.settings
@@ -159,7 +163,7 @@ def _vdev(number: int, vdev: Vdev, vm: VmConfig, words: _Words) -> DeviceView:
     if vdev.name:
         lines.append(f"name {words.word(vdev.name, vdev.name_origin)}")
     for option in vdev.options:
-        lines.append(" ".join([option.key, *(words.word(value, option.origin) for value in option.values)]))
+        lines.append(" ".join(words.word(word, option.origin) for word in (option.key, *option.values)))
     lines += [
         f"set {setting.variable} {words.word(setting.value, setting.origin)}" for setting in vdev.settings
     ]

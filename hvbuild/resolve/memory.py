@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Code, Diagnostic, Diagnostics, Severity
 from hvbuild.meaning.places import flags_in
+from hvbuild.meaning.qvmconf import AFTER_UNKNOWN
 from hvbuild.model.guest import Auto, Guest, Ram
 from hvbuild.model.plan import PlacedRegion
 from hvbuild.model.stack import Region, Stack
@@ -95,6 +96,8 @@ def guest_memory(
 def _block(guest: Guest, ram: Ram, before: Sequence[Memory], base: int, ledger: Ledger) -> Memory:
     """One block; without a base it starts right after the highest block before it (QNX `vm/ram`)."""
     start, placed = ram.base, False
+    if start is None and any(not isinstance(part, int) for b in before for part in (b.base, b.size)):
+        start, placed = AFTER_UNKNOWN, True
     if start is None or isinstance(start, Auto):
         ends = [b.base + b.size for b in before if isinstance(b.base, int) and isinstance(b.size, int)]
         placed = start is None
