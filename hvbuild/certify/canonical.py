@@ -17,7 +17,7 @@ class NotCanonical(Exception):  # noqa: N818 - says what the bytes are not
 
 
 def plain(value: Any) -> Any:
-    """`value` with tuples as lists and whole numbers beyond 2^53 as text; TypeError for floats and the rest."""
+    """`value` with tuples as lists and numbers beyond 2^53 as text; TypeError for floats and the rest."""
     match value:
         case None | bool() | str():
             return value

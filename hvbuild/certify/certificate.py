@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterexample:
-    """A run that breaks a guarantee, as stored beside the stack: file name and text (`scenario` object in it)."""
+    """A run that breaks a guarantee, as stored beside the stack: file name and text."""
 
     property: str
     name: str

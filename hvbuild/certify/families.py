@@ -6,7 +6,16 @@ from typing import Any
 
 from hvbuild.certify.draws import Field, Run, drawn, thread_field
 from hvbuild.certify.ground import Ground
-from hvbuild.certify.playing import AttackRun, Part, ScheduleRun, busy_part, horizon_of, overhead_ns, play, regular_part
+from hvbuild.certify.playing import (
+    AttackRun,
+    Part,
+    ScheduleRun,
+    busy_part,
+    horizon_of,
+    overhead_ns,
+    play,
+    regular_part,
+)
 from hvbuild.certify.probing import PROBES, probe_fields, probe_run
 from hvbuild.certify.property import Family
 from hvbuild.certify.threads import DEFAULT_SCHED, HostThread
@@ -70,7 +79,7 @@ def schedule_run(ground: Ground, run: Run, fast: bool = False) -> ScheduleRun:
     return play(ground, run, workload, _regular(ground, threads, values), explored=explored, fast=fast)
 
 
-# --- spin locks between the vCPUs of a guest ------------------------------------------------------------------
+# --- spin locks between the vCPUs of a guest --------------------------------------------------------------
 
 
 def lock_fields(ground: Ground) -> tuple[Field, ...]:
@@ -101,7 +110,7 @@ def _locking(part: Part, lock: int, hold: int) -> Part:
     return replace(part, bursts=bursts, work_ns=before + held + after)
 
 
-# --- one guest misbehaves ---------------------------------------------------------------------------------------
+# --- one guest misbehaves ---------------------------------------------------------------------------------
 
 
 def attack_fields(ground: Ground) -> tuple[Field, ...]:
@@ -180,7 +189,7 @@ def _restarting(ground: Ground, guest: str) -> Part:
     return Part(thread=thread, bursts=(Burst(clearing + overhead_ns(ground, thread), 0, "i"),), loop=False)
 
 
-# --- partitions under full load ---------------------------------------------------------------------------------
+# --- partitions under full load ---------------------------------------------------------------------------
 
 
 def partition_fields(ground: Ground) -> tuple[Field, ...]:

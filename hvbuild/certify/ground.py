@@ -112,9 +112,9 @@ class Ground:
         origins += [self.guest_line(index) for index in range(len(self.system.vms))]
         for origin in origins:
             span = origin.span
-            if span is not None and span.line == line:
-                if named_path(span.file.path, self.subject.inputs) == path:
-                    return origin
+            here = span is not None and span.line == line
+            if here and span is not None and named_path(span.file.path, self.subject.inputs) == path:
+                return origin
         return NOWHERE
 
 

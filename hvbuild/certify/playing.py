@@ -41,6 +41,12 @@ class Part:
     loop: bool = True
 
 
+def bound_of(part: Part) -> int | None:
+    """The bound of what it does, None where it has none."""
+    demand = part.thread.demand
+    return int(demand.bound) if demand is not None and demand.bound is not None else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScheduleRun:
     """One run of the scheduler: its parts, its schedule and the jobs of every thread that has any.
@@ -269,7 +275,7 @@ def _jobs(part: Part, rows: list[tuple[int, int, int]], horizon: int, unit: int)
 
 
 def spins_of(run: ScheduleRun, name: str) -> tuple[tuple[int, int], ...]:
-    """Each spin-wait of the thread as (start, end): from its first turn of spinning to the lock, or the end."""
+    """Each spin-wait of the thread as (start, end): until it has the lock, or the end."""
     found: list[tuple[int, int]] = []
     began: int | None = None
     for row in run.segments_of(name):

@@ -56,7 +56,8 @@ class Property:
     """One guarantee about a generated system.
 
     `prove` judges once and for all; `watch` looks at one drawn run and returns what is wrong with it, or
-    None; `view` picks the part of the run that it looks at, None where there is none. `applies` returns why the guarantee says nothing about a system, empty when it does.
+    None; `view` picks the part of the run that it looks at, None where there is none. `applies` returns why
+    the guarantee says nothing about a system, empty when it does.
     """
 
     code: str

@@ -17,7 +17,7 @@ FORMAT = "hvbuild-counterexample/1"
 
 
 def counterexample_json(ground: Ground, finding: Finding, run: Run, seen: Any, *, fast: bool = False) -> Json:
-    """A counterexample as a certificate holds it: finding, drawn numbers, and a scenario where there is one."""
+    """A counterexample as a certificate holds it: finding, drawn numbers, a scenario where it has one."""
     result = finding_json(finding, ground.subject.inputs)
     result["run"] = {name: str(value) for name, value in run}
     result["scenario"] = None
@@ -68,11 +68,11 @@ def stored_families(texts: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     return tuple(sorted({row["family"] for row in held if row is not None}))
 
 
-# --- a scenario in the words of the contract ------------------------------------------------------------------
+# --- a scenario in the words of the contract --------------------------------------------------------------
 
 
 def bare_scenario(schedule: Schedule) -> Scenario:
-    """The scenario of a schedule with runs and waits alone: what each thread ran, then how long it stayed away.
+    """The scenario of a schedule with runs and waits alone: what each thread ran and how long it stayed away.
 
     Releases, speeds, spinning and host work are folded into the run times that were observed, so that any
     reader of scenarios replays it.
@@ -111,9 +111,7 @@ def _bare(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> Th
     )
 
 
-def _turns(
-    thread: Thread, rows: list[tuple[int, int]], scenario: Scenario
-) -> Iterator[tuple[int, int]]:
+def _turns(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> Iterator[tuple[int, int]]:
     """Run time and the wait after it, for each time that the thread blocks."""
     period = thread.bursts[-1].value if thread.bursts[-1].kind in ("n", "i") else 0
     absolute = thread.bursts[-1].kind == "n"
@@ -220,7 +218,9 @@ def same_schedule(ground: Ground, bare: Scenario, schedule: Schedule, *, fast: b
     again = simulate(bare, ground.profile, fast=fast)
 
     def plain(rows: Schedule) -> list[tuple[int, int, int, int]]:
-        held = [type(row)(row.cpu, row.thread, row.start, row.end) for row in rows.segments if row.mode != SWITCH]
+        held = [
+            type(row)(row.cpu, row.thread, row.start, row.end) for row in rows.segments if row.mode != SWITCH
+        ]
         return [(row.cpu, row.thread, row.start, row.end) for row in join(held)]
 
     return plain(again) == plain(schedule)

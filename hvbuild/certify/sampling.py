@@ -1,5 +1,5 @@
-"""Drawn runs of one chunk: Hypothesis draws and climbs towards the tightest runs, all guarantees of the family
-judge each of them. The one module that runs Hypothesis.
+"""Drawn runs of one chunk: Hypothesis draws and climbs towards the tightest runs, and all guarantees of the
+family judge each of them. The one module that runs Hypothesis.
 
 The stream of examples depends on the seed alone: every setting is explicit, no database, no clock, and the
 generator is kept from mixing constants of source files that happen to be imported into what it draws.
@@ -56,7 +56,9 @@ def play_chunk(
     Chunk `REPLAYS` draws nothing: it plays the stored counterexamples of the family.
     """
     row = family_row(family)
-    watching = tuple(p for p in properties if p.watch is not None and p.family == family and not p.silence(ground))
+    watching = tuple(
+        p for p in properties if p.watch is not None and p.family == family and not p.silence(ground)
+    )
     fields = row.fields(ground)
     tally = _Tally()
 
@@ -81,7 +83,7 @@ def play_chunk(
         exhausted=exhausted and not tally.failing,
         judged=tuple(sorted(tally.judged.items())),
         failures=tuple(
-            (p.code, _failure(ground, row, p, tally.failing[p.code], fields, fast))
+            (p.code, _failure(ground, row, p, tally.failing[p.code], fast=fast))
             for p in sorted(watching, key=lambda p: p.code)
             if p.code in tally.failing
         ),
@@ -103,16 +105,14 @@ def _note(tally: _Tally, ground: Ground, run: Run, seen: Any, watching: tuple[Pr
         tally.worst[label] = max(value, tally.worst.get(label, value))
 
 
-def _failure(
-    ground: Ground, family: DrawnFamily, row: Property, run: Run, fields: tuple[Field, ...], fast: bool
-) -> Json:
+def _failure(ground: Ground, family: DrawnFamily, row: Property, run: Run, *, fast: bool) -> Json:
     """The counterexample of `row` in its plainest form."""
 
     def finding(candidate: Run) -> Finding | None:
         part = row.view(family.play(ground, candidate, fast))
         return row.watch(ground, part) if row.watch is not None and part is not None else None
 
-    plainest = shrunk(run, fields, lambda candidate: finding(candidate) is not None)
+    plainest = shrunk(run, family.fields(ground), lambda candidate: finding(candidate) is not None)
     found = finding(plainest)
     if found is None:
         raise AssertionError(f"{row.code}: the run that failed does not fail again")
@@ -162,7 +162,7 @@ def _drive(fields: tuple[Field, ...], judge: Callable[[Run], float], examples: i
     usual = providers["hypothesis"]
     providers["hypothesis"] = "hvbuild.certify.sealed.SealedProvider"
     try:
-        with collector.with_value(notes.append):
+        with collector.with_value(notes.append):  # type: ignore[arg-type]
             test()
     finally:
         providers["hypothesis"] = usual

@@ -4,7 +4,8 @@ The usual one mixes constants of local source files into what it draws (since 6.
 gives another stream once an unrelated module is imported. Without them the stream depends on the seed alone.
 """
 
-from hypothesis.internal.conjecture.providers import Constants, HypothesisProvider
+from hypothesis.internal.conjecture.providers import HypothesisProvider
+from hypothesis.internal.constants_ast import Constants
 
 
 class SealedProvider(HypothesisProvider):

@@ -30,7 +30,7 @@ def shrunk(run: Run, fields: tuple[Field, ...], fails: Callable[[Run], bool], ca
 
 def _plainer(run: Run, shapes: dict[str, Field]) -> Iterator[Run]:
     """Runs that are plainer than `run`, the greatest steps first."""
-    for at, (name, value) in enumerate(run):
+    for at, (_, value) in enumerate(run):
         if value:
             yield _with(run, at, 0)
     for at, (name, value) in enumerate(run):

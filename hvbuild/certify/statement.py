@@ -1,4 +1,4 @@
-"""The statement of a certificate: from the subject, the answers and the chunks of drawn runs, to plain data."""
+"""The statement of a certificate: from subject, answers and chunks of drawn runs to plain data."""
 
 import platform
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,7 +13,9 @@ def lateness(run: ScheduleRun, part: Part, job: Job, bound: int) -> Finding:
     """The finding that `job` of `part` is not done within `bound`."""
     thread = part.thread
     end = job.done if job.done is not None else run.horizon
-    took = f"is done {ms(end - job.released)} later" if job.done is not None else "is not done when the run ends"
+    took = (
+        f"is done {ms(end - job.released)} later" if job.done is not None else "is not done when the run ends"
+    )
     blocker = _main_blocker(run, part, job.released, end)
     place, change = _remedy(part, blocker)
     return Finding(
@@ -37,7 +39,8 @@ def waiting(run: ScheduleRun, part: Part, since: int, length: int, bound: int) -
     blocker = _main_blocker(run, part, since, since + length)
     place, change = _remedy(part, blocker)
     return Finding(
-        what=f"`{thread.name}` waits {ms(length)} for a pCPU, {duration_text(bound)} are allowed{_circumstance(run)}",
+        what=f"`{thread.name}` waits {ms(length)} for a pCPU, {duration_text(bound)} are "
+        f"allowed{_circumstance(run)}",
         place=place,
         others=((blocker.thread.sched_origin, f"`{blocker.thread.name}` runs instead"),) if blocker else (),
         story=(
@@ -75,9 +78,7 @@ def _opening(run: ScheduleRun) -> tuple[str, ...]:
 def _course(run: ScheduleRun, part: Part, start: int, end: int) -> list[str]:
     """What the pCPUs of `part` do between `start` and `end`, in words."""
     cpus = part.thread.cpus
-    rows = [
-        row for row in run.schedule.segments if row.cpu in cpus and row.start < end and row.end > start
-    ]
+    rows = [row for row in run.schedule.segments if row.cpu in cpus and row.start < end and row.end > start]
     lines = []
     for row in rows:
         other = run.parts[row.thread].thread

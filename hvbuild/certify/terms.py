@@ -24,7 +24,8 @@ _LIMITS = (
         name="watchdog-timeout",
         value=1_000_000_000,
         unit="ns",
-        source="assumed: the guest programs 1 s or more; the device fires after twice that (QNX, vdev wdt-sp805)",
+        source="assumed: the guest programs 1 s or more; the device fires after twice that (QNX, "
+        "vdev wdt-sp805)",
     ),
     Term(
         name="boot-limit",

@@ -1,9 +1,11 @@
 """HC12xx: what becomes of accesses at every border and anywhere, against a plain reading of the plan."""
 
+from functools import partial
+
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.probing import AccessRun, Probe
-from hvbuild.certify.property import Family, Method, Property, Watch
+from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.access import Action, Fault, Operation, PassThrough, Permitted, VdevTrap
 from hvbuild.machine.claims import Claim, ClaimKind
 from hvbuild.machine.memory import reference_action
@@ -59,7 +61,9 @@ def every_access_is_one_kind(ground: Ground, run: AccessRun) -> Finding | None:
         wanted, said = _expected(claims, probe), _said(probe)
         if wanted != said:
             owner = _owner(claims, probe, probe.access.address)
-            place = ground.line_of(probe.guest.index, owner) if owner else ground.guest_line(probe.guest.index)
+            place = (
+                ground.line_of(probe.guest.index, owner) if owner else ground.guest_line(probe.guest.index)
+            )
             return Finding(
                 what=f"guest `{probe.guest.vm}`: {_text(probe)} is {said}, the plan says {wanted}",
                 place=place,
@@ -78,9 +82,13 @@ def probing_reaches_nothing(ground: Ground, run: AccessRun) -> Finding | None:
         trouble = _foreign(ground, probe, host)
         if trouble:
             return Finding(
-                what=f"guest `{probe.guest.vm}`: {_text(probe)} ends at host address {hex_address(host)}, {trouble}",
+                what=f"guest `{probe.guest.vm}`: {_text(probe)} ends at host address "
+                f"{hex_address(host)}, {trouble}",
                 place=ground.guest_line(probe.guest.index),
-                story=(f"`{probe.guest.vm}` does a {_text(probe)}", f"it reaches {hex_address(host)}, {trouble}"),
+                story=(
+                    f"`{probe.guest.vm}` does a {_text(probe)}",
+                    f"it reaches {hex_address(host)}, {trouble}",
+                ),
                 change="take that memory from the guest",
             )
     return None
@@ -91,13 +99,15 @@ def _foreign(ground: Ground, probe: Probe, host: int) -> str:
         shared = isinstance(probe.outcome, Permitted) and any(
             row.name == probe.outcome.owner for row in ground.memory.shared
         )
-        if other.index != probe.guest.index and not shared:
-            if any(window.holds(host) for window in other.allocated):
-                return f"which is RAM of guest `{other.vm}`"
+        foreign = other.index != probe.guest.index and not shared
+        if foreign and any(window.holds(host) for window in other.allocated):
+            return f"which is RAM of guest `{other.vm}`"
     for region in (ground.system.host.regions or {}).values():
-        if region.window is not None and region.window.holds(host) and not region.shared:
-            if region.owner != probe.guest.vm and isinstance(probe.outcome, PassThrough):
-                return f"in region `{region.name}` of {f'guest `{region.owner}`' if region.owner else 'the host'}"
+        passed = isinstance(probe.outcome, PassThrough) and not region.shared
+        foreign = passed and region.owner != probe.guest.vm
+        if foreign and region.window is not None and region.window.holds(host):
+            owner = f"guest `{region.owner}`" if region.owner else "the host"
+            return f"in region `{region.name}` of {owner}"
     for kept in ground.system.host.reserved:
         if kept.window is not None and kept.window.holds(host):
             return f"kept as `{kept.name}`"
@@ -114,26 +124,16 @@ def faults_do_as_declared(ground: Ground, run: AccessRun) -> Finding | None:
         fetch = probe.access.operation is Operation.EXECUTE and wanted is Action.IGNORE
         ones = (1 << 8 * probe.access.width) - 1
         reads = wanted is Action.IGNORE and probe.access.operation is Operation.READ
-        if outcome.action is not (Action.FAIL if fetch else wanted) or outcome.value != (ones if reads else None):
+        if outcome.action is not (Action.FAIL if fetch else wanted) or outcome.value != (
+            ones if reads else None
+        ):
             return Finding(
-                what=f"guest `{probe.guest.vm}`: {_text(probe)} is answered by {outcome.action}, declared is {wanted}",
+                what=f"guest `{probe.guest.vm}`: {_text(probe)} is answered by {outcome.action}, "
+                f"declared is {wanted}",
                 place=ground.guest_line(probe.guest.index),
                 change="set `unsupported: {reference: …}` in the file as the plan has it",
             )
     return None
-
-
-def _row(code: str, name: str, title: str, statement: str, watch: Watch) -> Property:
-    return Property(
-        code=code,
-        name=name,
-        title=title,
-        statement=statement,
-        family=Family.ACCESS,
-        method=Method.SAMPLE,
-        watch=watch,
-        applies=has_memory,
-    )
 
 
 def has_memory(ground: Ground) -> str:
@@ -141,27 +141,32 @@ def has_memory(ground: Ground) -> str:
     return "" if ground.memory.guests else "no guest got its memory"
 
 
+_row = partial(Property, family=Family.ACCESS, method=Method.SAMPLE, applies=has_memory)
+
 PROPERTIES: tuple[Property, ...] = (
     _row(
-        "HC1201",
-        "every-access-is-one-kind",
-        "Every access is permitted, pass-through, a device's, or a fault, as declared",
-        "Drawn accesses at every border and anywhere, of every width, are answered as a plain reading of the plan "
+        code="HC1201",
+        name="every-access-is-one-kind",
+        title="Every access is permitted, pass-through, a device's, or a fault, as declared",
+        statement="Drawn accesses at every border and anywhere, of every width, are answered as a "
+        "plain reading of the plan "
         "says.",
-        every_access_is_one_kind,
+        watch=every_access_is_one_kind,
     ),
     _row(
-        "HC1202",
-        "probing-reaches-nothing",
-        "Probing addresses reaches nobody else's memory",
-        "No drawn access of a guest ends in memory of another guest, of a region it does not own, or of the host.",
-        probing_reaches_nothing,
+        code="HC1202",
+        name="probing-reaches-nothing",
+        title="Probing addresses reaches nobody else's memory",
+        statement="No drawn access of a guest ends in memory of another guest, of a region it does "
+        "not own, or of the host.",
+        watch=probing_reaches_nothing,
     ),
     _row(
-        "HC1203",
-        "faults-do-as-declared",
-        "An access that nobody answers does what the stack says",
-        "Faults are ignored, delivered or fatal as `unsupported reference` declares; an ignored read yields ones.",
-        faults_do_as_declared,
+        code="HC1203",
+        name="faults-do-as-declared",
+        title="An access that nobody answers does what the stack says",
+        statement="Faults are ignored, delivered or fatal as `unsupported reference` declares; an "
+        "ignored read yields ones.",
+        watch=faults_do_as_declared,
     ),
 )

@@ -1,12 +1,13 @@
 """HC5xxx: the system comes up in order and in time, and a guest that starts again finds what it needs."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.properties.times import ms
-from hvbuild.certify.property import Applies, Family, Method, Property, Prove, always
+from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.claims import ClaimKind
 from hvbuild.machine.memory import MemoryTerms, build_memory
 from hvbuild.model.host import Service
@@ -80,7 +81,9 @@ def nobody_waits_for_ever(ground: Ground) -> Answer:
 
 def has_waits(ground: Ground) -> str:
     """Silent where the boot script waits for nothing."""
-    return "" if any(service.wait_for for service in _services(ground)) else "the boot script waits for nothing"
+    return (
+        "" if any(service.wait_for for service in _services(ground)) else "the boot script waits for nothing"
+    )
 
 
 def boot_times(ground: Ground) -> tuple[tuple[str, int], ...]:
@@ -136,11 +139,14 @@ def _unrestartable(ground: Ground) -> Iterator[Finding]:
         pool = ground.memory.pool
         if pool is not None:
             # its own RAM comes back in full when its qvm ends; what it makes and others hold does not
-            held = sum(row.size for row in ground.memory.shared if row.creator == index and len(row.members) > 1)
+            held = sum(
+                row.size for row in ground.memory.shared if row.creator == index and len(row.members) > 1
+            )
             back = sum(window.size for window in guest.allocated)
             if pool.size + back < back + held:
                 yield Finding(
-                    what=f"guest `{vm.label}` cannot start again: {size_text(held)} of shared memory stay with its peers",
+                    what=f"guest `{vm.label}` cannot start again: {size_text(held)} of shared memory "
+                    "stay with its peers",
                     place=ground.guest_line(index),
                     change="keep that much host memory free, or create the region elsewhere",
                 )
@@ -148,7 +154,8 @@ def _unrestartable(ground: Ground) -> Iterator[Finding]:
             placed = (ground.system.host.regions or {})[region]
             if placed.before and placed.before != vm.label and placed.cleared is not True:
                 yield Finding(
-                    what=f"guest `{vm.label}` finds `{region}` used by `{placed.before}` when it starts again",
+                    what=f"guest `{vm.label}` finds `{region}` used by `{placed.before}` when it "
+                    "starts again",
                     place=placed.origin,
                     change="give the region to one user only, or have it cleared",
                 )
@@ -163,7 +170,11 @@ def _used_regions(ground: Ground, index: int) -> Iterator[str]:
 
 def restarts_find_everything(ground: Ground) -> Answer:
     """A guest that starts again gets its memory, and its regions as it left them."""
-    return judged(_unrestartable(ground), len(ground.memory.guests), "memory that stays with others against what is free")
+    return judged(
+        _unrestartable(ground),
+        len(ground.memory.guests),
+        "memory that stays with others against what is free",
+    )
 
 
 def _lost_alone(ground: Ground) -> Iterator[Finding]:
@@ -202,58 +213,49 @@ def mine(ground: Ground) -> str:
     return "the host belongs to somebody else" if ground.plan.stack.host.foreign else ""
 
 
-def _row(code: str, name: str, title: str, statement: str, prove: Prove, applies: Applies = always) -> Property:
-    return Property(
-        code=code,
-        name=name,
-        title=title,
-        statement=statement,
-        family=Family.BOOT,
-        method=Method.PROVE,
-        prove=prove,
-        applies=applies,
-    )
-
+_row = partial(Property, family=Family.BOOT, method=Method.PROVE)
 
 PROPERTIES: tuple[Property, ...] = (
     _row(
-        "HC5001",
-        "guests-start-after-their-services",
-        "A guest starts after everything that its devices need",
-        "In the order of the boot script, each service that serves a guest's device comes before that guest.",
-        guests_start_last,
-        mine,
+        code="HC5001",
+        name="guests-start-after-their-services",
+        title="A guest starts after everything that its devices need",
+        statement="In the order of the boot script, each service that serves a guest's device comes "
+        "before that guest.",
+        prove=guests_start_last,
+        applies=mine,
     ),
     _row(
-        "HC5002",
-        "boot-never-stalls",
-        "The boot script waits for nothing that is made only later",
-        "Every wait of the boot script is for something made by then.",
-        nobody_waits_for_ever,
-        has_waits,
+        code="HC5002",
+        name="boot-never-stalls",
+        title="The boot script waits for nothing that is made only later",
+        statement="Every wait of the boot script is for something made by then.",
+        prove=nobody_waits_for_ever,
+        applies=has_waits,
     ),
     _row(
-        "HC5003",
-        "boot-is-in-time",
-        "Every guest runs within the limit for booting",
-        "Host startup, services, clearing and loading at the costly end of every range stay under the limit.",
-        boot_is_in_time,
-        mine,
+        code="HC5003",
+        name="boot-is-in-time",
+        title="Every guest runs within the limit for booting",
+        statement="Host startup, services, clearing and loading at the costly end of every range "
+        "stay under the limit.",
+        prove=boot_is_in_time,
+        applies=mine,
     ),
     _row(
-        "HC5004",
-        "restarts-find-everything",
-        "A guest that starts again finds its memory and its regions",
-        "What a guest needs at its start is there again after it ended, with all others running.",
-        restarts_find_everything,
-        knows_banks,
+        code="HC5004",
+        name="restarts-find-everything",
+        title="A guest that starts again finds its memory and its regions",
+        statement="What a guest needs at its start is there again after it ended, with all others running.",
+        prove=restarts_find_everything,
+        applies=knows_banks,
     ),
     _row(
-        "HC5005",
-        "any-order-fits",
-        "Memory suffices whichever guest starts last",
-        "Each guest started last in turn, as after a restart, still gets its memory.",
-        any_order_fits,
-        knows_banks,
+        code="HC5005",
+        name="any-order-fits",
+        title="Memory suffices whichever guest starts last",
+        statement="Each guest started last in turn, as after a restart, still gets its memory.",
+        prove=any_order_fits,
+        applies=knows_banks,
     ),
 )

@@ -1,6 +1,17 @@
 """Every guarantee, in the order in which certificates list them."""
 
-from hvbuild.certify.properties import accesses, attacks, boot, devices, isolation, loads, memory, runs
+from hvbuild.certify.properties import (
+    accesses,
+    analysed,
+    attacks,
+    boot,
+    contended,
+    devices,
+    isolation,
+    loads,
+    memory,
+    runs,
+)
 from hvbuild.certify.property import Property
 
 ALL_PROPERTIES: tuple[Property, ...] = (
@@ -9,7 +20,9 @@ ALL_PROPERTIES: tuple[Property, ...] = (
     *accesses.PROPERTIES,
     *devices.PROPERTIES,
     *loads.PROPERTIES,
+    *analysed.PROPERTIES,
     *runs.PROPERTIES,
+    *contended.PROPERTIES,
     *attacks.PROPERTIES,
     *boot.PROPERTIES,
 )

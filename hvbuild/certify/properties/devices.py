@@ -1,11 +1,12 @@
 """HC2xxx: devices, interrupts and DMA: one owner each, and nothing reaches further than it may."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding
 from hvbuild.certify.properties.isolation import judged
-from hvbuild.certify.property import Applies, Family, Method, Property, Prove, always
+from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.claims import ClaimKind
 from hvbuild.model.system import HostDevice
 from hvbuild.model.vm import Pass, PassInterrupt, Space, VmConfig
@@ -59,7 +60,8 @@ def _two_host_owners(ground: Ground) -> Iterator[Finding]:
             if vector in owners and owners[vector][0] != index:
                 first, line = owners[vector]
                 yield Finding(
-                    what=f"host interrupt {vector} is handed to guests `{ground.vm(first).label}` and `{vm.label}`",
+                    what=f"host interrupt {vector} is handed to guests `{ground.vm(first).label}` and "
+                    f"`{vm.label}`",
                     place=pass_line(ground, index, number),
                     others=((line, f"`{ground.vm(first).label}` gets it here"),),
                     story=(
@@ -102,7 +104,8 @@ def _two_line_owners(ground: Ground) -> Iterator[Finding]:
                 continue
             if (pic, line) in seen and seen[pic, line] != name:
                 yield Finding(
-                    what=f"line {line} of `{pic}` in guest `{vm.label}` is raised by `{seen[pic, line]}` and `{name}`",
+                    what=f"line {line} of `{pic}` in guest `{vm.label}` is raised by "
+                    f"`{seen[pic, line]}` and `{name}`",
                     place=ground.guest_line(index),
                     story=(f"`{vm.label}` takes interrupt {line} and cannot know which of the two asked",),
                     change="give one of the two another line",
@@ -129,7 +132,8 @@ def _interrupt_elsewhere(ground: Ground) -> Iterator[Finding]:
                 holder = holders.get(device.name)
                 if vector in device.interrupts and holder not in (None, index):
                     yield Finding(
-                        what=f"guest `{vm.label}` gets interrupt {vector} of device `{device.name}`, whose registers "
+                        what=f"guest `{vm.label}` gets interrupt {vector} of device `{device.name}`, "
+                        "whose registers "
                         f"guest `{ground.vm(holder or 0).label}` has",
                         place=pass_line(ground, index, number),
                         change="hand registers and interrupts of a device to one guest",
@@ -160,7 +164,8 @@ def _controllers(ground: Ground) -> Iterator[Finding]:
                         (device.origin, f"`{device.name}` occupies {', '.join(map(str, device.windows))}"),
                     ),
                     story=(
-                        f"`{vm.label}` writes to {device.windows[0]} and no guest exit happens: stage 2 maps it",
+                        f"`{vm.label}` writes to {device.windows[0]} and no guest exit happens: stage "
+                        "2 maps it",
                         "the host's own interrupts, translations or configuration follow that write",
                     ),
                     change="hand over something else: guests have virtual interrupt controllers of their own",
@@ -180,7 +185,8 @@ def _over_virtual_gic(ground: Ground) -> Iterator[Finding]:
                     f"{one.window.intersection(two.window)}",
                     place=ground.line_of(guest.index, other),
                     story=(
-                        "a mapped page never traps: the guest's writes to its interrupt controller go to the device",
+                        "a mapped page never traps: the guest's writes to its interrupt controller "
+                        "go to the device",
                         "interrupts of the guest are never enabled or completed",
                     ),
                     change="move the passed window off the interrupt controller",
@@ -218,7 +224,8 @@ def _uncontained(ground: Ground) -> Iterator[Finding]:
             others=((masters[0].origin, "masters the bus"),) if masters else (),
             story=(
                 f"`{vm.label}` programs `{name}` with any host-physical address it likes",
-                "the transfer reaches memory of the host or of another guest: stage 2 binds processors, not devices",
+                "the transfer reaches memory of the host or of another guest: stage 2 binds "
+                "processors, not devices",
             ),
             change="start smmuman, keep the device in the host, or accept it with a waiver at the pass",
         )
@@ -264,7 +271,8 @@ def _driven_twice(ground: Ground) -> Iterator[Finding]:
             for service in ground.system.host.services or ():
                 if device.name in service.drives:
                     yield Finding(
-                        what=f"host service `{service.name}` drives `{device.name}`, which guest `{vm.label}` has",
+                        what=f"host service `{service.name}` drives `{device.name}`, which guest "
+                        f"`{vm.label}` has",
                         place=pass_line(ground, index, number),
                         others=((service.origin, "started here"),),
                         change=f"do not start `{service.name}`, or keep the device in the host",
@@ -313,85 +321,74 @@ def has_peers(ground: Ground) -> str:
     return "" if linked else "no link between guests"
 
 
-def _row(
-    code: str, name: str, title: str, statement: str, prove: Prove, applies: Applies = always
-) -> Property:
-    return Property(
-        code=code,
-        name=name,
-        title=title,
-        statement=statement,
-        family=Family.DEVICES,
-        method=Method.PROVE,
-        prove=prove,
-        applies=applies,
-    )
-
+_row = partial(Property, family=Family.DEVICES, method=Method.PROVE)
 
 PROPERTIES: tuple[Property, ...] = (
     _row(
-        "HC2001",
-        "interrupt-has-one-owner",
-        "Each host interrupt goes to one guest",
-        "No interrupt of the host is handed to two guests.",
-        interrupt_has_one_owner,
-        hands_interrupts,
+        code="HC2001",
+        name="interrupt-has-one-owner",
+        title="Each host interrupt goes to one guest",
+        statement="No interrupt of the host is handed to two guests.",
+        prove=interrupt_has_one_owner,
+        applies=hands_interrupts,
     ),
     _row(
-        "HC2002",
-        "line-has-one-source",
-        "Each guest interrupt line has one source",
-        "Within a guest no two devices raise one interrupt line, except those made to share it.",
-        line_has_one_source,
+        code="HC2002",
+        name="line-has-one-source",
+        title="Each guest interrupt line has one source",
+        statement="Within a guest no two devices raise one interrupt line, except those made to share it.",
+        prove=line_has_one_source,
     ),
     _row(
-        "HC2003",
-        "interrupt-follows-device",
-        "A device's interrupts go where its registers go",
-        "A guest that gets an interrupt of a passed device also has that device.",
-        interrupt_follows_device,
-        knows_devices,
+        code="HC2003",
+        name="interrupt-follows-device",
+        title="A device's interrupts go where its registers go",
+        statement="A guest that gets an interrupt of a passed device also has that device.",
+        prove=interrupt_follows_device,
+        applies=knows_devices,
     ),
     _row(
-        "HC2004",
-        "controllers-stay-with-the-host",
-        "No guest is handed a controller of the whole machine",
-        "No passed window covers an interrupt controller, SMMU or PCI host of the machine, nor the guest's own "
+        code="HC2004",
+        name="controllers-stay-with-the-host",
+        title="No guest is handed a controller of the whole machine",
+        statement="No passed window covers an interrupt controller, SMMU or PCI host of the machine, "
+        "nor the guest's own "
         "virtual interrupt controller.",
-        controllers_stay,
-        knows_devices,
+        prove=controllers_stay,
+        applies=knows_devices,
     ),
     _row(
-        "HC2005",
-        "dma-is-contained",
-        "Devices handed to a guest reach that guest's memory only",
-        "Every passed device that masters the bus is held by SMMU and smmuman, or accepted with a written reason "
+        code="HC2005",
+        name="dma-is-contained",
+        title="Devices handed to a guest reach that guest's memory only",
+        statement="Every passed device that masters the bus is held by SMMU and smmuman, or accepted "
+        "with a written reason "
         "at the pass.",
-        dma_is_contained,
-        knows_devices,
+        prove=dma_is_contained,
+        applies=knows_devices,
     ),
     _row(
-        "HC2006",
-        "device-has-one-owner",
-        "Each device goes to one guest, with all that shares its bus",
-        "No device, and no group of devices behind one bus or stream id, is split between guests.",
-        device_has_one_owner,
-        knows_devices,
+        code="HC2006",
+        name="device-has-one-owner",
+        title="Each device goes to one guest, with all that shares its bus",
+        statement="No device, and no group of devices behind one bus or stream id, is split between guests.",
+        prove=device_has_one_owner,
+        applies=knows_devices,
     ),
     _row(
-        "HC2007",
-        "host-lets-go",
-        "The host drives no device that a guest has",
-        "No service that the host starts drives a passed device.",
-        host_lets_go,
-        knows_devices,
+        code="HC2007",
+        name="host-lets-go",
+        title="The host drives no device that a guest has",
+        statement="No service that the host starts drives a passed device.",
+        prove=host_lets_go,
+        applies=knows_devices,
     ),
     _row(
-        "HC2008",
-        "peers-meet",
-        "Both ends of every link between guests exist",
-        "Each peer path names a device that another guest of this system makes.",
-        peers_meet,
-        has_peers,
+        code="HC2008",
+        name="peers-meet",
+        title="Both ends of every link between guests exist",
+        statement="Each peer path names a device that another guest of this system makes.",
+        prove=peers_meet,
+        applies=has_peers,
     ),
 )

@@ -1,10 +1,11 @@
 """HC10xx: who reaches which host memory, by interval arithmetic over all stage-2 maps."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding, Proved, Refused
-from hvbuild.certify.property import Family, Method, Property, Prove
+from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.claims import Claim, ClaimKind
 from hvbuild.machine.guestmemory import GuestMemory, Segment
 from hvbuild.machine.memory import HostUse
@@ -194,56 +195,50 @@ def nothing_else_reachable(ground: Ground) -> Answer:
     return judged(_undeclared(ground), _segments(ground), "mapped stretches against declared windows")
 
 
-def _row(code: str, name: str, title: str, statement: str, prove: Prove) -> Property:
-    return Property(
-        code=code,
-        name=name,
-        title=title,
-        statement=statement,
-        family=Family.MEMORY,
-        method=Method.PROVE,
-        prove=prove,
-    )
-
+_row = partial(Property, family=Family.MEMORY, method=Method.PROVE)
 
 PROPERTIES: tuple[Property, ...] = (
     _row(
-        "HC1001",
-        "guests-do-not-share-memory",
-        "No two guests reach the same host memory unless the stack declares it",
-        "Every host byte lies in the stage-2 map of at most one guest; shared memory and regions declared "
+        code="HC1001",
+        name="guests-do-not-share-memory",
+        title="No two guests reach the same host memory unless the stack declares it",
+        statement="Every host byte lies in the stage-2 map of at most one guest; shared memory and "
+        "regions declared "
         "`shared` are the only exceptions.",
-        guests_do_not_share,
+        prove=guests_do_not_share,
     ),
     _row(
-        "HC1002",
-        "host-memory-untouched",
-        "No guest reaches memory of the host or of firmware",
-        "A guest's map holds no byte of the RAM that the host allocates from, or that firmware or the host "
+        code="HC1002",
+        name="host-memory-untouched",
+        title="No guest reaches memory of the host or of firmware",
+        statement="A guest's map holds no byte of the RAM that the host allocates from, or that "
+        "firmware or the host "
         "startup keeps.",
-        host_untouched,
+        prove=host_untouched,
     ),
     _row(
-        "HC1003",
-        "regions-keep-their-owner",
-        "A named memory region is reached by its owner alone",
-        "Each named region of host memory is in the map of the guest that owns it and of no other, unless "
+        code="HC1003",
+        name="regions-keep-their-owner",
+        title="A named memory region is reached by its owner alone",
+        statement="Each named region of host memory is in the map of the guest that owns it and of "
+        "no other, unless "
         "it is shared.",
-        regions_keep_owner,
+        prove=regions_keep_owner,
     ),
     _row(
-        "HC1004",
-        "declared-bytes-reachable",
-        "Every declared byte answers as declared",
-        "RAM, ROM, passed windows and virtual devices answer in the files as the plan declares them, at every "
+        code="HC1004",
+        name="declared-bytes-reachable",
+        title="Every declared byte answers as declared",
+        statement="RAM, ROM, passed windows and virtual devices answer in the files as the plan "
+        "declares them, at every "
         "address, with the rights and the host address declared.",
-        declared_is_reachable,
+        prove=declared_is_reachable,
     ),
     _row(
-        "HC1005",
-        "nothing-else-reachable",
-        "Nothing answers that was not declared",
-        "No address of a guest is mapped or trapped to a device unless the plan declares it so.",
-        nothing_else_reachable,
+        code="HC1005",
+        name="nothing-else-reachable",
+        title="Nothing answers that was not declared",
+        statement="No address of a guest is mapped or trapped to a device unless the plan declares it so.",
+        prove=nothing_else_reachable,
     ),
 )

@@ -1,11 +1,12 @@
 """HC11xx: each guest's own map, and whether memory suffices."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding
 from hvbuild.certify.properties.isolation import judged
-from hvbuild.certify.property import Applies, Family, Method, Property, Prove, always
+from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.claims import Claim, ClaimKind
 from hvbuild.machine.hostmemory import Placement
 from hvbuild.machine.memory import MemoryTerms, build_memory
@@ -139,7 +140,8 @@ def _too_small(ground: Ground) -> Iterator[Finding]:
         own = sum(c.window.size for c in guest.claims if c.kind in kinds and c.memory)
         if needed is not None and own < needed:
             yield Finding(
-                what=f"guest `{guest.vm}` has {size_text(own)} of RAM and its software needs {size_text(needed)}",
+                what=f"guest `{guest.vm}` has {size_text(own)} of RAM and its software needs "
+                f"{size_text(needed)}",
                 place=ground.guest_line(guest.index),
                 change=f"give it {size_text(needed - own)} more",
                 numbers=(("has bytes", own), ("needs bytes", needed)),
@@ -200,7 +202,8 @@ def _loads_outside(ground: Ground) -> Iterator[Finding]:
             size = image.size if image is not None and image.size else 1
             if not _holds(guest.claims, AddressRange.sized(at, size)):
                 yield Finding(
-                    what=f"`{load.path}` is loaded at {hex_address(at)}, where guest `{vm.label}` has no memory "
+                    what=f"`{load.path}` is loaded at {hex_address(at)}, where guest `{vm.label}` has "
+                    "no memory "
                     f"of {size_text(size)}",
                     place=(image.origin if image is not None else None) or load.origin,
                     change="load it into RAM or ROM of the guest",
@@ -262,7 +265,8 @@ def _limits(ground: Ground) -> Iterator[Finding]:
         mapped = sum(c.window.size for c in guest.claims if c.is_mapped and c.space.value == "mem")
         if mapped > launch.memory_limit:
             yield Finding(
-                what=f"qvm of `{launch.guest}` may use {size_text(launch.memory_limit)} and maps {size_text(mapped)}",
+                what=f"qvm of `{launch.guest}` may use {size_text(launch.memory_limit)} and maps "
+                f"{size_text(mapped)}",
                 place=launch.origin,
                 story=("allocation fails at the start: qvm ends with exit code 64",),
                 change=f"raise the limit to at least {size_text(mapped)}",
@@ -285,99 +289,91 @@ def has_limits(ground: Ground) -> str:
     return "" if limited else "no qvm has a memory limit"
 
 
-def _row(
-    code: str, name: str, title: str, statement: str, prove: Prove, applies: Applies = always
-) -> Property:
-    return Property(
-        code=code,
-        name=name,
-        title=title,
-        statement=statement,
-        family=Family.MEMORY,
-        method=Method.PROVE,
-        prove=prove,
-        applies=applies,
-    )
-
+_row = partial(Property, family=Family.MEMORY, method=Method.PROVE)
 
 PROPERTIES: tuple[Property, ...] = (
     _row(
-        "HC1101",
-        "no-vdev-shadowed",
-        "No virtual device is hidden by memory or by another device",
-        "Each register window of a virtual device traps to that device: no mapped memory and no other device "
+        code="HC1101",
+        name="no-vdev-shadowed",
+        title="No virtual device is hidden by memory or by another device",
+        statement="Each register window of a virtual device traps to that device: no mapped memory "
+        "and no other device "
         "covers a byte of it.",
-        no_vdev_shadowed,
+        prove=no_vdev_shadowed,
     ),
     _row(
-        "HC1102",
-        "one-owner-per-address",
-        "No two pieces of memory claim one guest address",
-        "RAM, ROM, passed windows and shared memory of one guest do not overlap.",
-        one_owner_per_address,
+        code="HC1102",
+        name="one-owner-per-address",
+        title="No two pieces of memory claim one guest address",
+        statement="RAM, ROM, passed windows and shared memory of one guest do not overlap.",
+        prove=one_owner_per_address,
     ),
     _row(
-        "HC1103",
-        "rom-is-read-only",
-        "A guest cannot write its ROM",
-        "No stage-2 entry over a ROM window allows writing.",
-        rom_is_read_only,
-        has_rom,
+        code="HC1103",
+        name="rom-is-read-only",
+        title="A guest cannot write its ROM",
+        statement="No stage-2 entry over a ROM window allows writing.",
+        prove=rom_is_read_only,
+        applies=has_rom,
     ),
     _row(
-        "HC1104",
-        "within-address-bits",
-        "Everything a guest has lies where the hardware can reach",
-        "No window ends beyond the address bits of the stage-2 tables.",
-        within_address_bits,
+        code="HC1104",
+        name="within-address-bits",
+        title="Everything a guest has lies where the hardware can reach",
+        statement="No window ends beyond the address bits of the stage-2 tables.",
+        prove=within_address_bits,
     ),
     _row(
-        "HC1105",
-        "memory-suffices",
-        "There is memory for all guests at once",
-        "Every guest gets its RAM and shared memory, in the order of starting, whether the host lays memory out "
+        code="HC1105",
+        name="memory-suffices",
+        title="There is memory for all guests at once",
+        statement="Every guest gets its RAM and shared memory, in the order of starting, whether the "
+        "host lays memory out "
         "in one stretch or in 2 MiB pieces.",
-        memory_suffices,
-        knows_banks,
+        prove=memory_suffices,
+        applies=knows_banks,
     ),
     _row(
-        "HC1106",
-        "guest-has-its-memory",
-        "Each guest has the memory that its software needs",
-        "RAM and memory handed over as RAM add up to what the guest declares that its software needs.",
-        guest_has_its_memory,
-        says_needs,
+        code="HC1106",
+        name="guest-has-its-memory",
+        title="Each guest has the memory that its software needs",
+        statement="RAM and memory handed over as RAM add up to what the guest declares that its "
+        "software needs.",
+        prove=guest_has_its_memory,
+        applies=says_needs,
     ),
     _row(
-        "HC1107",
-        "handed-memory-leaks-nothing",
-        "Memory handed over without zeroing carries nobody else's data",
-        "A region that a guest gets as it is was used by nobody before, is shared by declaration, or is declared "
+        code="HC1107",
+        name="handed-memory-leaks-nothing",
+        title="Memory handed over without zeroing carries nobody else's data",
+        statement="A region that a guest gets as it is was used by nobody before, is shared by "
+        "declaration, or is declared "
         "cleared.",
-        handed_memory_leaks_nothing,
+        prove=handed_memory_leaks_nothing,
     ),
     _row(
-        "HC1108",
-        "images-inside-memory",
-        "Images are loaded into memory that the guest has",
-        "Every image with an address lies in one RAM or ROM window of its guest.",
-        images_inside_memory,
-        has_placed_loads,
+        code="HC1108",
+        name="images-inside-memory",
+        title="Images are loaded into memory that the guest has",
+        statement="Every image with an address lies in one RAM or ROM window of its guest.",
+        prove=images_inside_memory,
+        applies=has_placed_loads,
     ),
     _row(
-        "HC1109",
-        "shared-memory-members",
-        "Shared memory is open to exactly those guests that it is meant for",
-        "The patterns of the shmem devices let no guest open a region that the stack does not list it for.",
-        shared_memory_members,
-        has_shared,
+        code="HC1109",
+        name="shared-memory-members",
+        title="Shared memory is open to exactly those guests that it is meant for",
+        statement="The patterns of the shmem devices let no guest open a region that the stack does "
+        "not list it for.",
+        prove=shared_memory_members,
+        applies=has_shared,
     ),
     _row(
-        "HC1110",
-        "limits-leave-room",
-        "A memory limit on a guest's qvm leaves room for what the guest has",
-        "RAM, passed and shared memory together stay under the limit that the launch line sets.",
-        limits_leave_room,
-        has_limits,
+        code="HC1110",
+        name="limits-leave-room",
+        title="A memory limit on a guest's qvm leaves room for what the guest has",
+        statement="RAM, passed and shared memory together stay under the limit that the launch line sets.",
+        prove=limits_leave_room,
+        applies=has_limits,
     ),
 )
