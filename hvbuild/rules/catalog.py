@@ -37,7 +37,7 @@ ALL_RULES: tuple[Rule, ...] = (
 )
 CODES = tuple(each.row for each in ALL_RULES)
 
-# What the reader of a qvmconf text reports already, under a code of its own: rule to code.
+# What the reader of a text reports already, under a code of its own: rule to code.
 # In that door these rules are left out, so that one fault stays one diagnostic.
 SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
     {
@@ -47,10 +47,20 @@ SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
         "HV3310": "HV8023",
         "HV3311": "HV8023",
         "HV4006": "HV8021",
+        "HV2103": "HV8539",
+        "HV2104": "HV8540",
+        "HV4011": "HV8542",
+        "HV4212": "HV8571",
+        "HV4213": "HV8573",
+        "HV4214": "HV8570",
+        "HV5002": "HV8558",
+        "HV5009": "HV8533",
+        "HV5010": "HV8574",
+        "HV5011": "HV8536",
     }
 )
 HAND_KEPT_RULES: tuple[Rule, ...] = tuple(each for each in ALL_RULES if each.row.code not in SAID_BY_TEXT)
-"""The rules for files that were read as qvmconf text."""
+"""The rules for hand-kept files, each read by its language's own reader."""
 
 
 def find_rule(name: str) -> Rule | None:

@@ -10,7 +10,7 @@ from hvbuild.model.vm import Load, Vdev
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene, host_paths
-from hvbuild.rules.wording import did_you_mean
+from hvbuild.rules.wording import did_you_mean, nearest
 from hvbuild.source import Origin
 from hvbuild.units import hex_address
 
@@ -61,17 +61,23 @@ def qvm_missing(scene: Scene) -> Iterator[Finding]:
     "HV5003", "image-not-in-host", source="QNX Hypervisor 7.1, vm/load: qvm reads a host file", policy=_MAYBE
 )
 def image_not_in_host(scene: VmScene) -> Iterator[Finding]:
-    """A guest loads a file that neither the host image holds nor somebody else provides."""
+    """A guest loads a file that neither the host image holds nor somebody else provides.
+
+    Where only a part of the host is known, a warning, and only for a path that is nearly one of the image.
+    """
     files = scene.host.image_files
     if files is None:
         return
     for load in scene.vm.loads:
-        if not _is_provided(load.path, scene):
+        if _is_provided(load.path, scene):
+            continue
+        near = nearest(load.path, files)
+        if near or scene.system.complete:
             yield found(
                 load.origin,
                 f"{scene.text} loads `{load.path}`, which is not in the host image",
                 "no such file in the image",
-                helps=did_you_mean(load.path, files),
+                helps=near,
                 severity=_sure(scene.scene),
             )
 

@@ -14,6 +14,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:
     return (f"known: {listed(names)}",) if 0 < len(names) <= 12 else ()
 
 
+def nearest(path: str, known: Iterable[str]) -> tuple[str, ...]:
+    """A help that names a path which differs from `path` by little more than a letter, else nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
+
+    return tuple(f"did you mean `{near}`?" for near in get_close_matches(path, sorted(known), 1, 0.9))
+
+
 def listed(names: Iterable[str]) -> str:
     """`a`, `b` and `c`, each in backticks."""
     return joined([f"`{name}`" for name in names])

@@ -92,6 +92,6 @@ def test_what_is_odd_but_right_is_silent(files: tuple[SourceFile, ...]) -> None:
 def test_an_unaligned_window_of_an_older_board_is_a_warning() -> None:
     board = text("rcar", "ram 0x80000000,512M", "pass loc 0xe6055400,0x050,rwn intr gic:42")
 
-    assert [
-        (each.code, each.severity) for each in said_of(board, target="qnx-7.0")
-    ] == [("HV2112", Severity.WARNING)]
+    assert [(each.code, each.severity) for each in said_of(board, target="qnx-7.0")] == [
+        ("HV2112", Severity.WARNING)
+    ]
