@@ -10,6 +10,7 @@ from hvbuild.load.tree import Mapping, Scalar, Sequence
 from hvbuild.model.guest import AUTO
 from hvbuild.model.stack import (
     CertificateTerms,
+    Deployment,
     Link,
     LinkEnd,
     Region,
@@ -41,7 +42,11 @@ def bind_stack(tree: Mapping, board: Mapping, name: str, variant: str, faults: D
         shared_memory=tuple(_shared(item) for item in fields.each("shared_memory")),
         workloads=tuple(_workload(item) for item in fields.each("workloads")),
         certificate=_terms(fields.inner("certificate")),
-        deploy=tuple((key, node.text) for key, node in fields.pairs("deploy") if isinstance(node, Scalar)),
+        deploy=tuple(
+            Deployment(artifact=key, path=node.text, origin=node.origin)
+            for key, node in fields.pairs("deploy")
+            if isinstance(node, Scalar)
+        ),
         vdev_types=bind_vdev_types(fields),
         origin=tree.origin,
         target_origin=tree.origin_of("target"),

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from hvbuild.diagnostics import Diagnostic
+from hvbuild.load.accept import Judge, acceptor
 from hvbuild.load.schema_wording import CODES as WORDING_CODES
 from hvbuild.load.schema_wording import SchemaFault, worded
 from hvbuild.load.tree import Mapping, plain
@@ -56,6 +57,9 @@ def schema(name: str) -> dict[str, Any]:
 
 def shape_faults(tree: Mapping, name: str) -> tuple[Diagnostic, ...]:
     """The faults of `tree` against the shipped schema `name`, ordered by place."""
+    accepts = _acceptor(name)
+    if accepts is not None and accepts(plain(tree)):
+        return ()
     return faults_against(tree, _validator(name))
 
 
@@ -77,6 +81,11 @@ def validator_for(document: dict[str, Any]) -> Any:
 
     registry: Any = Registry(retrieve=retrieve)  # type: ignore[call-arg]
     return Draft202012Validator(document, registry=registry)
+
+
+@cache
+def _acceptor(name: str) -> Judge | None:
+    return acceptor(schema(name))
 
 
 @cache
