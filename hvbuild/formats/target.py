@@ -15,6 +15,8 @@ from hvbuild.ranges import AddressRange
 from hvbuild.source import SourceFile, Span
 
 NO_OWNER = 0xFFFF
+# No tool prints a row longer than this; what is longer is matched as far as here.
+LONGEST_ROW = 1000
 
 _ASINFO = re.compile(
     r"\s*(?P<offset>[0-9a-fA-F]+)\)\s*(?P<start>(?:0x)?[0-9a-fA-F]+)\s*-\s*(?P<end>(?:0x)?[0-9a-fA-F]+)"
@@ -148,7 +150,7 @@ def _lines(file: SourceFile) -> Iterator[tuple[str, Span]]:
     for line in file.text.splitlines(keepends=True):
         text = line.rstrip("\r\n")
         start = at + len(text) - len(text.lstrip())
-        yield text, Span(file, start, at + len(text.rstrip()) if text.strip() else start)
+        yield text[:LONGEST_ROW], Span(file, start, at + len(text.rstrip()) if text.strip() else start)
         at += len(line)
 
 

@@ -27,6 +27,7 @@ class Cause(StrEnum):
     SYSREG = "sysreg"
     CPUID = "cpuid"
     INTERRUPT = "interrupt"
+    HOST_INTERRUPT = "host interrupt"
     UNMASK = "unmask"
     TIMER = "timer"
     MAINTENANCE = "maintenance"
@@ -73,6 +74,11 @@ _ROWS = (
         cause=Cause.INTERRUPT,
         parts=("mask", "inject"),
         source="host takes the interrupt, masks its source, makes it pending for the guest",
+    ),
+    CauseRow(
+        cause=Cause.HOST_INTERRUPT,
+        parts=(),
+        source="host tick, device or inter-processor interrupt while the guest runs: out, and in again",
     ),
     CauseRow(cause=Cause.UNMASK, parts=("mask",), source="the guest's end of interrupt lets the host unmask"),
     CauseRow(
@@ -170,7 +176,7 @@ def operation(terms: Terms, vdev: str, name: str) -> Operation:
 
 def exit_ns(terms: Terms, cause: Cause) -> int:
     """Host time of one exit of `cause`, the entrance back included."""
-    measured = f"exit-{cause}"
+    measured = f"exit-{cause.value.replace(' ', '-')}"
     if terms.costs.knows(measured):
         return terms.costs.ns(measured)
     parts = SGI_GICV2 if cause is Cause.SGI and terms.gic == 2 else CAUSES[cause].parts

@@ -12,6 +12,7 @@ from hvbuild.machine.access import Access, PassThrough, Permitted, VdevTrap
 from hvbuild.machine.exits import Cause, Tally, Terms, exit_ns, operation, refills
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.scenario import Burst
+from hvbuild.machine.schedule import Costs
 from hvbuild.model.system import NO_TIME
 from hvbuild.model.vm import Space
 from hvbuild.units import Nanoseconds
@@ -92,6 +93,14 @@ class TakeTick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Exit `count` times for `cause`: what no other action makes, such as interrupts of the host."""
+
+    cause: Cause
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Serve:
     """Host work of `ns` in this thread besides an exit's own cost: a vdev's back end doing its work here."""
 
@@ -127,6 +136,7 @@ Action = (
     | ReadTrapped
     | TakeInterrupt
     | TakeTick
+    | Leave
     | Serve
     | Give
     | Await
@@ -196,6 +206,8 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             for _ in range(action.count):
                 yield _Piece(cause=Cause.TIMER)
                 yield _Piece(ns=action.handler_ns)
+        case Leave():
+            yield from (_Piece(cause=action.cause) for _ in range(action.count))
         case Serve():
             yield _Piece(ns=action.ns, host=True)
         case Give():
@@ -268,6 +280,15 @@ def _joined(pieces: Iterable[_Piece], terms: Terms) -> tuple[Burst, ...]:
     if open_ns:
         bursts.append(Burst(open_ns, 0, "c", open_host))
     return tuple(bursts)
+
+
+def engine_costs(terms: Terms) -> Costs:
+    """What the scheduler's own acts cost where vCPUs are scheduled.
+
+    A preempted vCPU leaves its guest, is switched, and enters again later (QNX Hypervisor, "Scheduling").
+    """
+    switch = terms.costs.ns("context-switch") + terms.costs.ns("exit-entry")
+    return Costs(switch_ns=switch, ipi_ns=terms.costs.ns("ipi"), migration_ns=terms.costs.ns("migration"))
 
 
 def with_ticks(actions: Iterable[Action], period: Nanoseconds, handler_ns: Nanoseconds) -> Iterator[Action]:

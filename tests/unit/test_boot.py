@@ -15,6 +15,7 @@ from hvbuild.machine.psci import SystemState
 from hvbuild.model.board import Cost
 from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
 from hvbuild.model.system import HostFacts, HostService, Launch, System
+from hvbuild.report.boot import boot_text
 from hvbuild.source import SourceFile, Span, origin_at
 
 COSTS = cost_table(
@@ -157,3 +158,15 @@ def test_endings_carry_the_documented_exit_codes() -> None:
     restart = ending_of(SystemState.RESET)
     assert restart is not None
     assert (restart.code, restart.restarts) == (0, True)
+
+
+def test_a_boot_is_shown_as_a_table_with_refusals_below() -> None:
+    made = system(vm("a", ram(0, MIB)), vm("b", ram(0, 8 * MIB)), facts=host((0, 2 * MIB)))
+    lines = boot_text(booted(made)).splitlines()
+
+    assert lines[1].split() == ["0", "host", "startup", "host", "0.000", "0.001"]
+    assert [line.split()[1:4] for line in lines if "clear" in line] == [["allocate", "and", "clear"]]
+    assert lines[-1] == (
+        "qvm of b exits 64: [b.qvmconf] Unable to allocate guest memory"
+        " (0x800000 bytes needed, 0x100000 free)"
+    )

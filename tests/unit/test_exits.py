@@ -22,6 +22,7 @@ from hvbuild.machine.program import (
     Action,
     Call,
     Halt,
+    Leave,
     Operate,
     ReadTrapped,
     SendSgi,
@@ -30,6 +31,7 @@ from hvbuild.machine.program import (
     Touch,
     Work,
     compile_program,
+    engine_costs,
     with_ticks,
 )
 from hvbuild.machine.scenario import Burst
@@ -213,3 +215,16 @@ def test_virtio_is_cheaper_for_a_page_than_a_register_device() -> None:
 
     assert serial.tally.exits == 8192
     assert block.tally.counts == {Cause.VDEV: 3, Cause.INTERRUPT: 1}
+
+
+def test_an_interrupt_of_the_host_costs_the_way_out_and_in() -> None:
+    program = compile_program([Leave(cause=Cause.HOST_INTERRUPT, count=4)], terms())
+
+    assert program.host_ns == 4 * 1500
+
+
+def test_the_schedulers_own_acts_cost_what_the_table_says() -> None:
+    costs = engine_costs(terms())
+
+    assert (costs.switch_ns, costs.ipi_ns, costs.migration_ns) == (1500 + 1500, 1000, 2000)
+    assert engine_costs(Terms(costs=free_table())).switch_ns == 0

@@ -101,6 +101,12 @@ def test_a_broken_row_among_pools_is_said() -> None:
     assert [(fault.code, fault.primary.span.line) for fault in view.faults] == [("HV8801", 4)]
 
 
+def test_a_line_without_end_is_no_row_and_costs_no_time() -> None:
+    view = read_threads(SourceFile("p", "     pid tid name\n 1 1 x" + " " * 200_000 + "\n"))
+
+    assert [fault.code for fault in view.faults] == ["HV8801", "HV8800"]
+
+
 def test_info_is_read_and_printed_back() -> None:
     file = source("pidin-info.txt")
     view = read_info(file)
