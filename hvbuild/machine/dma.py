@@ -72,41 +72,63 @@ def device_of(system: System, claim: Claim, guest: GuestMemory) -> HostDevice | 
     return devices.get(claim.name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Handed:
+    """A device as handed to a guest; `masters` None: nobody knows whether it does DMA."""
+
+    name: str
+    device: HostDevice | None
+    said: bool | None
+    masters: bool | None
+    origin: Origin
+
+
+def _handed(system: System, guest: GuestMemory) -> Iterator[_Handed]:
+    for claim in guest.claims:
+        if claim.kind is not ClaimKind.PASS or claim.memory or claim.vdev is not None:
+            continue
+        device = device_of(system, claim, guest)
+        # what the hardware does counts; what the configuration says of it only where nothing is known
+        known = device.dma if device is not None else None
+        masters = known if known is not None else claim.dma
+        if masters is not None or device is not None:
+            name = device.name if device is not None else claim.name
+            yield _Handed(name=name, device=device, said=claim.dma, masters=masters, origin=claim.origin)
+    for row in system.vms[guest.index].passes:
+        for pci in row.pci:
+            found = [d for d in (system.host.devices or {}).values() if d.pci and d.pci == pci.host]
+            device = found[0] if found else None
+            # every PCI function can master the bus, and qvm sees that it is one
+            masters = device.dma is not False if device is not None else True
+            name = device.name if device is not None else f"pci:{pci.host}"
+            yield _Handed(name=name, device=device, said=True, masters=masters, origin=pci.origin)
+
+
 def reaches(memory: MachineMemory) -> Iterator[Reach]:
-    """The reach of every device that may do DMA, by VM and address; devices said not to are left out."""
-    system = memory.system
+    """The reach of every device that may do DMA, by VM and order; devices known not to are left out."""
     for guest in memory.guests:
-        for claim in guest.claims:
-            if claim.kind is not ClaimKind.PASS or claim.memory or claim.vdev is not None:
-                continue
-            device = device_of(system, claim, guest)
-            # what the hardware does counts; what the configuration says of it only where nothing is known
-            known = device.dma if device is not None else None
-            masters = known if known is not None else claim.dma
-            if masters is False or (masters is None and device is None):
-                continue
-            yield _reach(memory, guest, claim, device, certain=bool(masters))
+        for handed in _handed(memory.system, guest):
+            if handed.masters is not False:
+                yield _reach(memory, guest, handed)
 
 
-def _reach(
-    memory: MachineMemory, guest: GuestMemory, claim: Claim, device: HostDevice | None, *, certain: bool
-) -> Reach:
+def _reach(memory: MachineMemory, guest: GuestMemory, handed: _Handed) -> Reach:
     unity = is_unity(guest)
-    if certain:
-        containment, why = _containment(memory.system, unity, claim.dma)
+    if handed.masters:
+        containment, why = _containment(memory.system, unity, handed.said)
     else:
         containment, why = Containment.UNKNOWN, "whether the device does DMA is not known"
     inside = containment is Containment.CONTAINED
-    reached = _grouped(memory, guest, device) if inside else None
+    reached = _grouped(memory, guest, handed.device) if inside else None
     return Reach(
-        device=device.name if device is not None else claim.name,
+        device=handed.name,
         vm=guest.vm,
         index=guest.index,
         containment=containment,
         memory=() if containment is Containment.REFUSED else reached,
         works=inside or (unity and containment is Containment.UNRESTRICTED),
         why=why,
-        origin=claim.origin,
+        origin=handed.origin,
     )
 
 
@@ -135,9 +157,8 @@ def _grouped(
     if device is None or not (device.stream_ids or device.group):
         return merged(own)
     for other in memory.guests:
-        for claim in other.claims if other.index != guest.index else ():
-            peer = device_of(memory.system, claim, other) if claim.kind is ClaimKind.PASS else None
-            if peer is not None and _inseparable(device, peer):
+        for peer in _handed(memory.system, other) if other.index != guest.index else ():
+            if peer.device is not None and _inseparable(device, peer.device):
                 own += own_memory(other)
     return merged(own)
 

@@ -27,6 +27,7 @@ from hvbuild.machine.program import Action, NextPeriod, Work, compile_program
 from hvbuild.machine.scenario import Burst, Scenario, Thread
 from hvbuild.machine.schedule import Schedule, simulate
 from hvbuild.model.system import HostDevice, System
+from hvbuild.model.vm import Pass, PassPci
 from hvbuild.ranges import AddressRange
 from hvbuild.units import Nanoseconds
 
@@ -187,6 +188,21 @@ def test_a_unity_mapped_guest_starts_unprotected_and_its_dma_works() -> None:
     assert is_unity(memory.guest("a"))
     assert (row.containment, row.works) == (Containment.UNRESTRICTED, True)
     assert [str(part) for part in foreign(memory, row)] == ["0x80100000..0x80800000"]
+
+
+def test_a_pci_device_masters_the_bus_unless_the_board_says_otherwise() -> None:
+    card = Pass(pci=(PassPci(host="0:2.0"),))
+    made = system(
+        vm("a", ram(0, MIB), passes=[card]), facts=host((0x80000000, 8 * MIB), architecture="x86_64")
+    )
+    quiet = HostDevice(name="uart", pci="0:2.0", dma=False)
+    silent = replace(made, host=replace(made.host, devices=MappingProxyType({"uart": quiet})))
+
+    assert [(row.device, row.containment) for row in reaches(with_devices(made, True, True))] == [
+        ("pci:0:2.0", Containment.CONTAINED)
+    ]
+    assert one(with_devices(made, False, False)).containment is Containment.REFUSED
+    assert list(reaches(build_memory(silent, SHAPES))) == []
 
 
 def test_devices_of_one_stream_reach_each_others_guests() -> None:
