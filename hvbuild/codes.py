@@ -29,6 +29,8 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.rules.catalog",
     "hvbuild.render.codes",
     "hvbuild.certify.codes",
+    "hvbuild.image.codes",
+    "hvbuild.deploying",
     "hvbuild.simulating",
     "hvbuild.drift",
     "hvbuild.formats.qvmconf_codes",

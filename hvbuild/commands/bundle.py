@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH, stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 def command(stack: Path, variant: str, output: Path) -> Outcome:
     """Pack one variant.
 
-    The machine that makes the image needs no hvbuild.
+    The machine that makes the image needs no hvbuild. Refused with exit code 3 as an image is.
     """
-    return not_yet("bundle")
+    from hvbuild.bundling import bundle
+    from hvbuild.report.bundled import bundled_outcome
+
+    place = opened(stack)
+    return bundled_outcome(bundle(checked(place, variant), place.build_folder(variant), output))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 def command(stack: Path, variant: str, check: bool) -> Outcome:
     """Copy the artifacts of one variant to the places the stack names.
 
-    Files that are the same already are left alone.
+    Files that are the same already are left alone; places are relative to $HVBUILD_TREE, or to the project.
     """
-    return not_yet("deploy")
+    import os
+
+    from hvbuild.deploying import compare, deploy
+    from hvbuild.report.deployed import deployed_outcome
+
+    found = checked(opened(stack), variant)
+    done = compare(found, os.environ) if check else deploy(found, os.environ)
+    return deployed_outcome(done, only_checked=check)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import folder_option, stack_argument, variant_option
+from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,4 +26,12 @@ def command(stack: Path, variant: str, output: Path | None, engineering: bool) -
 
     Refused with exit code 3 without a certificate that verifies; never certifies by itself.
     """
-    return not_yet("image")
+    import os
+
+    from hvbuild.imaging import image
+    from hvbuild.report.imaged import imaged_outcome
+
+    place = opened(stack)
+    found = checked(place, variant)
+    folder = output or place.build_folder(variant)
+    return imaged_outcome(image(found, folder, os.environ, engineering=engineering))

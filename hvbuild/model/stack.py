@@ -91,6 +91,15 @@ class CertificateTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Where an artifact goes in the vendor's tree, relative to its root."""
+
+    artifact: str
+    path: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """One declared system."""
 
@@ -105,7 +114,7 @@ class Stack:
     shared_memory: tuple[SharedMemory, ...] = ()
     workloads: tuple[Workload, ...] = ()
     certificate: CertificateTerms = field(default_factory=CertificateTerms)
-    deploy: tuple[tuple[str, str], ...] = ()
+    deploy: tuple[Deployment, ...] = ()
     vdev_types: tuple[VdevRow, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     target_origin: Origin = field(default=NOWHERE, compare=False, repr=False)

@@ -1,0 +1,101 @@
+"""May an image be made of this build folder? The certificate, its inputs, and what the stack says now."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvbuild.building import build_inputs, place_namer, rendered
+from hvbuild.certify.verify import CERTIFICATE, verify
+from hvbuild.checking import Checked
+from hvbuild.diagnostics import Diagnostic, Label
+from hvbuild.image.codes import NOT_CERTIFIED, NOT_CURRENT
+from hvbuild.manifest import MANIFEST, manifest_data
+from hvbuild.project import named_file
+from hvbuild.source import SourceFile, Span
+from hvbuild.store import digest
+
+ACCEPTED = ("certified", "certified-with-waivers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The artifacts that may be used, by name, with their certificate's digest; or why they may not."""
+
+    artifacts: dict[str, bytes]
+    certificate: bytes = b""
+    refusals: tuple[Diagnostic, ...] = ()
+
+    @property
+    def certificate_digest(self) -> str:
+        """The sha256 of the certificate file; empty without one."""
+        return digest(self.certificate) if self.certificate else ""
+
+
+def fresh_artifacts(checked: Checked) -> dict[str, bytes]:
+    """Every artifact of the stack as it stands, the manifest included; nothing is written."""
+    rendering = rendered(checked)
+    inputs = build_inputs(checked, rendering)
+    files = {item.name: item.data for item in rendering.artifacts}
+    files[MANIFEST] = manifest_data(checked.plan, rendering.artifacts, inputs, place_namer(checked))
+    return files
+
+
+def certified_artifacts(checked: Checked, folder: Path) -> Ready:
+    """The artifacts of a build folder, when its certificate accepts them and the stack still says the same.
+
+    Every file is read once: what was compared is what is used.
+    """
+    artifacts = fresh_artifacts(checked)
+    place = folder / CERTIFICATE
+    try:
+        certificate = place.read_bytes()
+    except OSError:
+        return Ready(artifacts=artifacts, refusals=(_refusal(checked, place, "there is no certificate"),))
+    found = verify(
+        folder,
+        find_input=lambda name: _input(name, checked.place.root),
+        every_input=True,
+    )
+    refusals = list(found.diagnostics)
+    if found.verdict not in ACCEPTED and not refusals:
+        refusals.append(_refusal(checked, place, f"the certificate's verdict is `{found.verdict}`"))
+    if not refusals:
+        refusals += _differences(checked, artifacts, found.statement, place)
+    return Ready(artifacts=artifacts, certificate=certificate, refusals=tuple(refusals))
+
+
+def _input(name: str, root: Path) -> bytes | None:
+    try:
+        return named_file(name, root).read_bytes()
+    except OSError:
+        return None
+
+
+def _refusal(checked: Checked, place: Path, why: str) -> Diagnostic:
+    return NOT_CERTIFIED.at(
+        Span(SourceFile(place.as_posix(), ""), 0, 0),
+        f"no image of `{checked.plan.stack.name}` without a certificate that accepts it: {why}",
+        helps=("`hvbuild certify` first, or `--engineering` for an image that is marked as uncertified",),
+    )
+
+
+def _differences(
+    checked: Checked, artifacts: dict[str, bytes], statement: object, place: Path
+) -> list[Diagnostic]:
+    """Artifacts that the stack, as it stands, would write otherwise than they were certified."""
+    rows = statement["subject"] if isinstance(statement, dict) else []
+    certified = {row["name"]: row["digest"]["sha256"] for row in rows}
+    now = {name: digest(data) for name, data in artifacts.items()}
+    names = sorted(name for name in {*certified, *now} if certified.get(name) != now.get(name))
+    if not names:
+        return []
+    origin = checked.plan.stack.origin.span
+    where = Span(SourceFile(place.as_posix(), ""), 0, 0)
+    return [
+        NOT_CURRENT.at(
+            where,
+            f"the certificate speaks of another `{names[0]}` than the stack says now",
+            others=(Label(origin, "the stack"),) if origin is not None else (),
+            notes=tuple(f"`{name}` differs" for name in names[1:]),
+            helps=("`hvbuild certify` again",),
+        )
+    ]

@@ -1,0 +1,110 @@
+"""The vendor's own image script, run in the vendor tree where our artifacts lie; never replaced."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hvbuild.checking import Checked
+from hvbuild.deploying import compare, difference_diagnostics, tree_root
+from hvbuild.diagnostics import Diagnostic
+from hvbuild.image.codes import SDP_MISSING
+from hvbuild.image.making import Made
+from hvbuild.image.record import FORMAT, RECORD, image_name
+from hvbuild.image.running import Command, failure, run_tool
+from hvbuild.image.sdp import Tool, find_sdp
+from hvbuild.model.host import VendorScript
+from hvbuild.resolve.imagesteps import IMAGE_FOLDER
+from hvbuild.source import SourceFile
+from hvbuild.store import file_digest, locked
+from hvbuild.version import __version__
+
+_WORK = ".hvbuild-image"
+
+
+def run_vendor(
+    checked: Checked,
+    artifacts: Mapping[str, bytes],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    certificate: str = "",
+) -> Made:
+    """Run the vendor's script and take its images into `folder`/image; nothing is left there when it fails.
+
+    The tree must hold these very artifacts: what differs is told as `deploy --check` tells it.
+    """
+    found = compare(checked, environment)
+    faults = (*found.diagnostics, *difference_diagnostics(found))
+    if faults:
+        return Made(faults=faults)
+    with locked(folder):
+        shutil.rmtree(folder / IMAGE_FOLDER, ignore_errors=True)
+        work = folder / _WORK
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            return _run(checked, folder, environment, certificate)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _run(checked: Checked, folder: Path, environment: Mapping[str, str], certificate: str) -> Made:
+    vendor = checked.plan.stack.host.image.vendor
+    assert vendor is not None
+    tree = tree_root(checked, environment)
+    script = (tree / vendor.run).absolute()
+    if not script.is_file():
+        text = f"there is no `{vendor.run}` in the vendor tree `{tree}`"
+        return Made(faults=(SDP_MISSING.at(vendor.origin, text),), unable=True)
+    tool = Tool(name=vendor.run, path=script, digest=file_digest(script) or "")
+    shell = Tool(name="sh", path=Path("/bin/sh"), digest="")
+    if os.access(script, os.X_OK):
+        command = run_tool(tool, vendor.arguments, script.parent, environment)
+    else:
+        command = run_tool(shell, (str(script), *vendor.arguments), script.parent, environment)
+    command = Command(
+        tool=tool, arguments=tuple(vendor.arguments), status=command.status, message=command.message
+    )
+    source = SourceFile(script.as_posix(), script.read_text(encoding="utf-8", errors="replace"))
+    if command.status != 0:
+        return Made(faults=(failure(command, "image", source),), commands=(command,))
+    absent = tuple(_absent(vendor, tree, command, source))
+    if absent:
+        return Made(faults=absent, commands=(command,))
+    work = folder / _WORK
+    images = [
+        Path(shutil.copyfile(tree / name, work / image_name(Path(name).name, marked=not certificate)))
+        for name in vendor.outputs
+    ]
+    release = find_sdp(environment).release
+    (work / RECORD).write_bytes(_record(checked, command, images, release, certificate))
+    work.rename(folder / IMAGE_FOLDER)
+    return Made(images=tuple(folder / IMAGE_FOLDER / path.name for path in images), commands=(command,))
+
+
+def _absent(vendor: VendorScript, tree: Path, command: Command, source: SourceFile) -> Iterator[Diagnostic]:
+    for name in vendor.outputs:
+        if not (tree / name).is_file():
+            yield failure(command, name, source)
+
+
+def _record(checked: Checked, command: Command, images: list[Path], release: str, certificate: str) -> bytes:
+    stack = checked.plan.stack
+    document = {
+        "format": FORMAT,
+        "hvbuild": __version__,
+        "stack": stack.name,
+        "variant": stack.variant,
+        "target": stack.target,
+        "engineering": not certificate,
+        "certificate": certificate,
+        "sdp": {"release": release},
+        "tools": [{"name": command.tool.name, "sha256": command.tool.digest}],
+        "commands": [list(command.words)],
+        "images": [
+            {"name": path.name, "size": path.stat().st_size, "sha256": file_digest(path)} for path in images
+        ],
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
