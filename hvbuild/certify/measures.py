@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from hvbuild.certify.ground import Ground
-from hvbuild.certify.playing import AttackRun, ScheduleRun
+from hvbuild.certify.playing import AttackRun, ScheduleRun, longest_wait
 
 
 def measured(_ground: Ground, seen: Any) -> Iterator[tuple[str, int]]:
@@ -17,7 +17,6 @@ def measured(_ground: Ground, seen: Any) -> Iterator[tuple[str, int]]:
             yield from measured(_ground, run)
     if not isinstance(seen, ScheduleRun):
         return
-    totals = {row.id: row for row in seen.schedule.threads}
     for number, part in enumerate(seen.parts):
         name = part.thread.name
         if part.thread.guest == seen.attacker and seen.attacker:
@@ -27,7 +26,7 @@ def measured(_ground: Ground, seen: Any) -> Iterator[tuple[str, int]]:
         if jobs:
             yield f"{prefix}response|{name}", max(job.response(seen.horizon) for job in jobs)
         if part.thread.demand is not None:
-            yield f"{prefix}wait|{name}", totals[number].longest_ready_ns
+            yield f"{prefix}wait|{name}", longest_wait(seen, number)[1]
 
 
 def tightness(_ground: Ground, seen: Any) -> float:

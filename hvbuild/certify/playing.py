@@ -274,6 +274,17 @@ def _jobs(part: Part, rows: list[tuple[int, int, int]], horizon: int, unit: int)
     return jobs
 
 
+def longest_wait(run: ScheduleRun, number: int) -> tuple[int, int]:
+    """When thread `number` began its longest stretch of being ready and not running, and how long that was.
+
+    A stretch that the end of the run cuts short counts as long as it was seen.
+    """
+    total = run.schedule.threads[number]
+    if total.ready_since is not None and run.horizon - total.ready_since > total.longest_ready_ns:
+        return total.ready_since, run.horizon - total.ready_since
+    return total.longest_ready_at, total.longest_ready_ns
+
+
 def spins_of(run: ScheduleRun, name: str) -> tuple[tuple[int, int], ...]:
     """Each spin-wait of the thread as (start, end): until it has the lock, or the end."""
     found: list[tuple[int, int]] = []

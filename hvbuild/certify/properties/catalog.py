@@ -14,7 +14,7 @@ from hvbuild.certify.properties import (
 )
 from hvbuild.certify.property import Property
 
-ALL_PROPERTIES: tuple[Property, ...] = (
+_ROOMS: tuple[Property, ...] = (
     *isolation.PROPERTIES,
     *memory.PROPERTIES,
     *accesses.PROPERTIES,
@@ -26,6 +26,8 @@ ALL_PROPERTIES: tuple[Property, ...] = (
     *attacks.PROPERTIES,
     *boot.PROPERTIES,
 )
+
+ALL_PROPERTIES: tuple[Property, ...] = tuple(sorted(_ROOMS, key=lambda row: row.code))
 
 
 def property_row(code: str) -> Property | None:

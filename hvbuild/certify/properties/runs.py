@@ -6,7 +6,7 @@ from functools import partial
 from hvbuild.certify.bounds import response_bound
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
-from hvbuild.certify.playing import Job, Part, ScheduleRun, bound_of
+from hvbuild.certify.playing import Job, Part, ScheduleRun, bound_of, longest_wait
 from hvbuild.certify.properties.loads import has_partitions, vcpus_of
 from hvbuild.certify.properties.times import ms
 from hvbuild.certify.property import Family, Method, Property
@@ -50,11 +50,11 @@ def waits_are_bounded(_ground: Ground, run: ScheduleRun) -> Finding | None:
     """No vCPU stays ready without running for longer than its bound."""
     for number, part in enumerate(run.parts):
         bound = bound_of(part)
-        total = run.schedule.threads[number]
+        at, length = longest_wait(run, number)
         if bound is None or not part.thread.is_vcpu or part.thread.guest == run.attacker != "":
             continue
-        if total.longest_ready_ns > bound:
-            return waiting(run, part, total.longest_ready_at, total.longest_ready_ns, bound)
+        if length > bound:
+            return waiting(run, part, at, length, bound)
     return None
 
 
