@@ -5,12 +5,12 @@ The rows live in `schemas/buildfile.json`, each with its source; nothing here is
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
 from hvbuild.shipped import shipped_file
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ answers by release, a release falling back to its parent. A project adds rows of
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from hvbuild.catalog_rows import (
     vdev_row,
 )
 from hvbuild.shipped import shipped_file
+from hvbuild.values import dataclass
 
 R = TypeVar("R", bound=Row)
 

@@ -1,9 +1,11 @@
 """The rows of the qvmconf catalogue: their types, and how each is read from its JSON object."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+from hvbuild.values import dataclass
 
 Json = Mapping[str, Any]
 NOTHING: Mapping[str, Any] = MappingProxyType({})

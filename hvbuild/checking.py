@@ -1,12 +1,12 @@
 """The first stages: a stack's files to a checked, resolved plan, with every fault on the way."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic, Diagnostics, Severity, StackInvalid
+from hvbuild.guestfiles import read_guest_files
 from hvbuild.load.bind import bind_stack
 from hvbuild.load.files import Input, Memory
 from hvbuild.load.layers import Layers, load_layers
@@ -23,6 +23,7 @@ from hvbuild.rules.allowance import apply_remarks
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, Verdict
 
 
@@ -63,7 +64,7 @@ class Checker:
         try:
             return self._checked(place, variant, layers, inputs)
         except StackInvalid as fault:
-            raise CheckFailed(fault, inputs) from None
+            raise CheckFailed(fault, tuple(inputs)) from None
 
     def verdict(self, place: StackPlace, variant: str) -> Verdict:
         """What a check says, with everything it read; nothing is raised for faults of the input."""
@@ -74,14 +75,17 @@ class Checker:
         return Verdict(diagnostics=found.diagnostics, inputs=found.inputs)
 
     def _checked(
-        self, place: StackPlace, variant: str, layers: Layers, inputs: tuple[NamedDigest, ...]
+        self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]
     ) -> Checked:
         faults = Diagnostics()
         faults.extend(layers.faults)
         stack = _bound(place, variant, layers, faults)
         catalog = shipped_catalog().with_vdevs(stack.vdev_types)
         plan = resolve(stack, catalog, faults)
-        faults.extend(run_rules(plan.system, ALL_RULES, catalog))
+        guests = read_guest_files(plan, place.folder)
+        inputs += guests.inputs
+        faults.extend(guests.faults)
+        faults.extend(run_rules(guests.system, ALL_RULES, catalog))
         final = Diagnostics()
         final.extend(_with_remarks(faults.ordered, layers.inputs))
         final.barrier("checking")
@@ -90,7 +94,7 @@ class Checker:
             variant=variant,
             plan=plan,
             catalog=catalog,
-            inputs=inputs,
+            inputs=tuple(inputs),
             diagnostics=final.ordered,
         )
 

@@ -1,10 +1,10 @@
 """Faults as values: a code row, the diagnostic it makes, and the collector that stops at a barrier."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 
 from hvbuild.source import Origin, SourceFile, Span
+from hvbuild.values import dataclass
 
 
 class Severity(StrEnum):

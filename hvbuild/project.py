@@ -1,11 +1,13 @@
 """Where things of a project lie: its root, its stacks and variants, its build folders and own templates."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from hvbuild.shipped import shipped_folder
+from hvbuild.store import RULES_OF, rules_of
+from hvbuild.values import dataclass
 
+PROJECT_FILE = "hvbuild.yaml"
 BASE = "base"
 STACK_FILE = "stack.yaml"
 
@@ -30,6 +32,11 @@ class StackPlace:
     def build_folder(self, variant: str) -> Path:
         """Where a variant is built unless `-o` says otherwise."""
         return self.root / "build" / self.name / variant
+
+    @property
+    def project_file(self) -> Path:
+        """Where the project says what holds for all its stacks; it may not exist."""
+        return self.root / PROJECT_FILE
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -93,3 +100,9 @@ def named_file(name: str, root: Path) -> Path:
         kind, _, rest = name.removeprefix("hvbuild:").partition("/")
         return shipped_folder(kind) / rest
     return root / name
+
+
+def named_data(name: str, root: Path) -> bytes:
+    """The bytes that a stable name means in the project at `root`; OSError where there are none."""
+    data = named_file(name.removesuffix(RULES_OF), root).read_bytes()
+    return data if not name.endswith(RULES_OF) else rules_of(data) or b""

@@ -1,8 +1,10 @@
 """Where things were written: files, spans and origins; every fault and every reason points through these."""
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
+
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Things of a VM and of a host as people name them, each with its facts spelled: what comparisons pair up."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.catalog import Catalog
 from hvbuild.meaning import spelling
@@ -21,6 +21,7 @@ from hvbuild.model.vm import (
 )
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import duration_text, hex_address, size_text
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

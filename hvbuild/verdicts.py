@@ -10,7 +10,6 @@ import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from hvbuild.diagnostics import Diagnostic, Label, Severity
 from hvbuild.shipped import shipped_folder
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import file_digest
+from hvbuild.values import dataclass
 from hvbuild.version import __version__
 
 _LAYOUT = 1

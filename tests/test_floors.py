@@ -11,7 +11,7 @@ PACKAGE = ROOT / "hvbuild"
 
 # From the ground up. A room may import the rooms above it in this list, and modules of its own room.
 FLOORS = (
-    "version units ranges source diagnostics nearest shipped store project"
+    "values version units ranges source diagnostics nearest shipped store project"
     " catalog_rows catalog buildfile_catalog model formats meaning load resolve rules"
     " render machine verdicts certify"
 ).split()

@@ -5,12 +5,12 @@ place, what lies between tokens stays in the file, and an edit replaces exactly 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.formats.buildfile_groups import Group, GroupScope, Use, read_group, skip_groups
 from hvbuild.formats.mkifs_words import SPEC_SPACE, Layer, Word, file_layer, read_words
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 _BLANK = " \t\n\r\v\f"
 

@@ -1,7 +1,6 @@
 """What mkifs refuses in a buildfile, and what it reads otherwise than it looks, found on the text itself."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.diagnostics import Diagnostic, other
@@ -12,6 +11,7 @@ from hvbuild.formats.buildfile_script import Statement, read_boot, read_script
 from hvbuild.formats.buildfile_values import use_faults
 from hvbuild.formats.mkifs_words import Word
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Bracket groups of buildfiles and scripts: their attributes, and how far each setting reaches."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from hvbuild.buildfile_catalog import Attribute, find_attribute
 from hvbuild.formats.mkifs_words import GROUP_SPACE, Layer, Word, read_words
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ Their bodies are unescaped twice: by the inline rule, then by the tokenizer (mki
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import Attribute, buildfile_catalog
 from hvbuild.formats.buildfile_groups import Group, GroupScope, Use, read_group, skip_groups
 from hvbuild.formats.mkifs_words import SCRIPT_SPACE, Layer, Word, read_words
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 _BLANK = " \t\n\r\v\f"
 

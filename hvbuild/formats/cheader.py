@@ -5,10 +5,10 @@ Everything that is not the number itself stays byte for byte: macros, conditions
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from hvbuild.formats.dts import expression_value
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 _DEFINE = re.compile(
     r"^[ \t]*#[ \t]*define[ \t]+(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?:[ \t]|\\\r?\n)+"

@@ -5,11 +5,12 @@ are those of dtc 1.6, byte for byte: header version 17, last compatible version 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import fdt
 from devicetree import dtlib
+
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

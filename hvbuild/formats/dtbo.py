@@ -3,11 +3,12 @@
 dtlib refuses `/plugin/`, so an overlay goes from its merged tree straight to the blob (dtc: livetree.c).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.formats.dtb import Blob, BlobNode, NotATree
 from hvbuild.formats.dts_merge import merged
 from hvbuild.formats.dts_nodes import Bytes, Cells, DtDocument, DtNode, DtProperty, PathReference, Text
+from hvbuild.values import dataclass
 
 _UNRESOLVED = 0xFFFF_FFFF
 

@@ -1,7 +1,7 @@
 """One tree out of a devicetree source: repeated nodes joined, `&label` extensions applied, deletions done."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from hvbuild.formats.dts_nodes import (
     Cell,
@@ -13,6 +13,7 @@ from hvbuild.formats.dts_nodes import (
     MacroCall,
     Text,
 )
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

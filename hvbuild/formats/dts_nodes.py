@@ -1,9 +1,10 @@
 """The parts of a devicetree source as they are written: nodes, properties, values, each with its place."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ stay where they are.
 """
 
 import re
-from dataclasses import dataclass
 
 from hvbuild.formats.dts_expressions import integer
 from hvbuild.formats.dts_nodes import MacroCall
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 _SCAN = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*)

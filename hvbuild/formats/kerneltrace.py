@@ -6,13 +6,14 @@ Source: QNX Hypervisor 7.1 and 8.0, "Hypervisor trace events"; other events are 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.kerneltrace_codes import EVENT_NOT_READ, NO_EVENTS, TIME_BACKWARDS
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 _LINE = re.compile(
     r"\s*t:\s*(?P<time>0x[0-9a-fA-F]+|\d+)\s+CPU:\s*(?P<cpu>\d+)\s+(?P<class>QVM)\s*:\s*(?P<rest>.*)"

@@ -5,10 +5,10 @@ Follows `tokenize` and `rgetenv` of the mkifs source (6.4 era); its messages are
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 SPEC_SPACE = " \t=\r"
 SCRIPT_SPACE = " \t\r"

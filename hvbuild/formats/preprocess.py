@@ -6,9 +6,10 @@ What comes out is plain source for `read_plain_dts`. Only the texts that are giv
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
+
+from hvbuild.values import dataclass
 
 # Devicetree properties that begin with `#` (`#address-cells`) are no directives: they are hidden meanwhile.
 _DIRECTIVES = "include|define|undef|if|ifdef|ifndef|elif|else|endif|error|warning|pragma|line"

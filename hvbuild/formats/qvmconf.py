@@ -7,7 +7,6 @@ option takes and which context it belongs to; what entries mean together is not 
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from hvbuild.catalog import Catalog
@@ -16,6 +15,7 @@ from hvbuild.formats.qvmconf_codes import ODD_CHARACTER, UNKNOWN_OPTION
 from hvbuild.formats.qvmconf_entries import GLOBAL, Entry, EntryReader
 from hvbuild.formats.qvmconf_tokens import Token, gaps_of, text_faults, tokens_of
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 _COMMENT = re.compile(r"#[^\n]*")
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ from hvbuild.formats.qvmconf_codes import (
 )
 from hvbuild.formats.qvmconf_tokens import Token, is_marker, odd_character, shown
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 GLOBAL = -1
 

@@ -5,10 +5,10 @@ depth of `if`, loops and functions. Expansions stay as written.
 """
 
 import re
-from dataclasses import dataclass
 
 from hvbuild.formats.mkifs_words import Layer
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 _OPENERS = frozenset({"if", "while", "until", "for", "case", "{", "("})
 _CLOSERS = frozenset({"fi", "done", "esac", "}", ")"})

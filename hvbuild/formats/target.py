@@ -7,12 +7,13 @@ every row; printing a view gives text in the same form.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.target_codes import NOT_A_CAPTURE, ROW_BACKWARDS, ROW_NOT_READ
 from hvbuild.ranges import AddressRange
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 NO_OWNER = 0xFFFF
 # No tool prints a row longer than this; what is longer is matched as far as here.

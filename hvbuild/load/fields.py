@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from hvbuild.diagnostics import Code, Diagnostics, Severity
@@ -12,6 +11,7 @@ from hvbuild.meaning.words import symbolic
 from hvbuild.model.guest import AUTO, Auto
 from hvbuild.model.vm import Amount, Fifo, RoundRobin, Sched, Sporadic
 from hvbuild.units import Nanoseconds, read_duration, read_size
+from hvbuild.values import dataclass
 
 VALUE_TOO_LARGE = Code(
     code="HV1020",

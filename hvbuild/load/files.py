@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from hvbuild.diagnostics import Code, Severity
@@ -10,6 +9,7 @@ from hvbuild.load.parsecache import ParseCache
 from hvbuild.load.tree import Mapping
 from hvbuild.load.yamltree import Reading, read_yaml
 from hvbuild.source import SourceFile
+from hvbuild.values import dataclass
 
 UNREADABLE = Code(
     code="HV0022",

@@ -11,7 +11,7 @@ the default); the place of its `${NAME}` follows in its chain.
 import os
 import re
 from collections.abc import Mapping as ReadOnly
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.diagnostics import Code, Diagnostic, Label, Severity, other
@@ -23,6 +23,7 @@ from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, head
 from hvbuild.load.tree import Path as Steps
 from hvbuild.load.yamltree import DUPLICATE_KEY, MAX_NODES
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 MAX_INCLUDES = 16
 # One text made of parameters, in characters; a command line of a guest is well below a thousandth of it.

@@ -3,13 +3,14 @@
 The plain stack is the variant `base`; `a+b` composes two in that order; what a variant `extends` comes before
 it, each once. A board is found by name: first in `boards/` or `stacks/boards/` beside the stack or above it,
 then among the shipped ones. `board_overrides` of stack and variants are laid over the board by the
-same rules.
+same rules. `V@BOARD`, `V@TARGET` and `V@BOARD@TARGET` are the variant V on another board or for another
+release; a word after `@` that is a release means that.
 """
 
 import os
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.diagnostics import Code, Diagnostic, Label, Severity
@@ -19,14 +20,16 @@ from hvbuild.load.include import expand
 from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.overlay import layered
 from hvbuild.load.parsecache import ParseCache
-from hvbuild.load.tree import Kind, Mapping, Scalar, Sequence, heading_at
+from hvbuild.load.tree import Entry, Kind, Mapping, Scalar, Sequence, heading_at
 from hvbuild.load.yamltree import Reading
 from hvbuild.shipped import shipped_folder
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 BASE = "base"
 _SOURCE = "hvbuild's contract, places of stacks, variants and boards"
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
+_RELEASE = "qnx-"
 # What a variant says of itself and not of the stack.
 _OF_THE_VARIANT = frozenset({"format", "description", "extends"})
 
@@ -115,21 +118,25 @@ def load_layers(
     find_board: FindBoard = board_file,
     cache: ParseCache | None = None,
     memory: Memory | None = None,
+    below: Iterable[Mapping] = (),
     above: Iterable[Mapping] = (),
 ) -> Layers:
     """The trees of the stack file `stack` in `variant`, with `above` (a command line's overlays) on top.
 
-    Calls that share one `memory` read and parse each file once.
+    `below` lies under the stack: what a project says for all its stacks. Calls that share one `memory` read
+    and parse each file once.
     """
     files = Files(read, cache, memory)
     loading = _Loading(stack, files)
     base = loading.layer(stack, None)
-    names, variants = loading.variants(variant, base)
+    plain, placed = elsewhere(variant)
+    names, variants = loading.variants(plain, base)
     if base is None or loading.faults:
         return Layers(
             stack=None, board=None, inputs=files.inputs, faults=tuple(loading.faults), variants=names
         )
-    layers = [base, *(_without(layer, _OF_THE_VARIANT) for layer in variants), *above]
+    overlays = (_without(layer, _OF_THE_VARIANT) for layer in variants)
+    layers = [*below, base, *overlays, *((placed,) if placed is not None else ()), *above]
     whole, faults = layered(_without_overrides(layer) for layer in layers)
     loading.faults.extend(faults)
     overrides = [layer for each in layers if (layer := each.mapping("board_overrides")) is not None]
@@ -143,6 +150,22 @@ def load_layers(
         variants=names,
         absent=boards_absent(stack, whole),
     )
+
+
+def elsewhere(variant: str) -> tuple[str, Mapping | None]:
+    """`V@BOARD@TARGET` taken apart: the variant, and the layer that names board and target, or None."""
+    name, *words = variant.split("@")
+    if not words:
+        return variant, None
+    file = SourceFile("--variant", variant)
+    entries: dict[str, Entry] = {}
+    at = len(name)
+    for word in words:
+        span = Span(file, at + 1, at + 1 + len(word))
+        key = "target" if word.startswith(_RELEASE) else "board"
+        entries[key] = Entry(key, span, Scalar(word, Kind.TEXT, word, span))
+        at = span.end
+    return name or BASE, Mapping(entries, Span(file, 0, len(variant)))
 
 
 def _without(layer: Mapping, keys: frozenset[str]) -> Mapping:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from hvbuild.load.scalars import Oddity, read_plain
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
 from hvbuild.load.yamltree import Reading
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 from hvbuild.version import __version__
 
 # Raised when the layout below or the meaning of a tree changes within one version.

@@ -8,10 +8,10 @@ hold them.
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 _SOURCE = "hvbuild's rules: what is accepted is accepted for a reason"
 REMARK_WITHOUT_REASON = Code(

@@ -4,11 +4,11 @@ The YAML 1.2 core rules, less every spelling that readers of YAML disagree on: t
 """
 
 import re
-from dataclasses import dataclass
 
 from hvbuild.diagnostics import Code, Severity
 from hvbuild.load.tree import Kind, Value
 from hvbuild.units import LIMIT_64
+from hvbuild.values import dataclass
 
 _YAML = "YAML 1.2.2, 10.3.2 Tag Resolution (core schema)"
 

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Callable
 from collections.abc import Mapping as ReadOnly
-from dataclasses import dataclass
 from typing import Any
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
 from hvbuild.load.nearest import did_you_mean, nearest
 from hvbuild.load.tree import Mapping, Node, Path, Scalar, Sequence, heading_at, node_at, route
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 _SCHEMA = "schemas/*.schema.json, as printed by `hvbuild schema`"
 

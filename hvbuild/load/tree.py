@@ -5,10 +5,11 @@ Three kinds of node and a marker; all frozen, compared by content alone (places 
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as ReadOnly
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from hvbuild.source import Origin, Span
+from hvbuild.values import dataclass
 
 Value = str | int | bool | None
 Path = tuple[str | int, ...]

@@ -1,11 +1,11 @@
 """What must hold of a YAML file for its text to be parsed: encoding, characters, directives, syntax."""
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
 
 from hvbuild.diagnostics import Code, Diagnostic, Label, Severity, other
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 ENCODING = Code(
     code="HV0001",

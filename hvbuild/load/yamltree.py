@@ -5,7 +5,7 @@ allowed; tags, merge keys, directives and spellings that readers of YAML disagre
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
@@ -16,6 +16,7 @@ from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
 from hvbuild.load.yamltext import CODES as TEXT_CODES
 from hvbuild.load.yamltext import fault_before_parsing, fault_in_value, syntax_diagnostic, text_of
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 # Deeper than any stack; well below what the validator's recursion bears.
 MAX_DEPTH = 64

@@ -1,7 +1,6 @@
 """Lint of hand-kept buildfiles: the faults of the text, then what mkifs lets pass and the target does not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
@@ -16,6 +15,7 @@ from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.meaning.script_lint import CODES as SCRIPT_CODES
 from hvbuild.meaning.script_lint import script_lint
 from hvbuild.model.image import Entry, EntryType, Image
+from hvbuild.values import dataclass
 
 _SOURCE = (
     "mkifs source; QNX SDP 7.1 and 8.0, Building Embedded Systems: buildfile; Utilities Reference: mkifs"

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from hvbuild.meaning.startup_line import read_getsize
 from hvbuild.model.image import CommandStep, Limit, PeerBinding, Placement, QvmLaunch
 from hvbuild.model.vm import Fifo, RoundRobin
+from hvbuild.values import dataclass
 
 # Options of `on` that take a value (QNX 7.1 Utilities Reference, on).
 _ON_VALUES = frozenset("AaCeLnfpRSTtuWwX")

@@ -1,7 +1,6 @@
 """Lint of host devicetrees: what dtc refuses, then what it accepts and a boot does not."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
@@ -22,6 +21,7 @@ from hvbuild.model.tree import TreeMemory, TreeRegion
 from hvbuild.ranges import AddressRange, clashes
 from hvbuild.ranges import merged as joined
 from hvbuild.source import Origin
+from hvbuild.values import dataclass
 
 _SPECIFICATION = "Devicetree Specification: node names, reg, reserved-memory; dt-schema: reserved-memory"
 _KERNEL = (

@@ -1,7 +1,6 @@
 """Hand-kept qvmconf files as one system: what they mean together, and what is wrong with their text."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Diagnostic
@@ -9,6 +8,7 @@ from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.meaning.qvmconf import read_vm
 from hvbuild.model.system import HostFacts, System
 from hvbuild.source import SourceFile
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

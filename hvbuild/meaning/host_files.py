@@ -1,7 +1,7 @@
 """Hand-kept files of one host read together: buildfiles, devicetrees, headers of constants."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from hvbuild.meaning.devicetree_lint import LintedTree, lint_devicetree
 from hvbuild.meaning.host_facts import host_facts
 from hvbuild.model.system import HostFacts
 from hvbuild.source import SourceFile
+from hvbuild.values import dataclass
 
 T = TypeVar("T")
 

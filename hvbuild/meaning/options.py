@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from hvbuild.catalog import Catalog
 from hvbuild.catalog_rows import OptionRow, Row, VariableRow
@@ -17,6 +17,7 @@ from hvbuild.formats.qvmconf_codes import (
 from hvbuild.formats.qvmconf_tokens import has_unknown_part, shown
 from hvbuild.meaning.words import Faults, Piece, address_in, length_in, number_in
 from hvbuild.source import Span
+from hvbuild.values import dataclass
 
 BOOLEANS: Mapping[str, bool] = {
     **dict.fromkeys(("on", "1", "yes", "true"), True),

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.formats.buildfile import Line
@@ -18,6 +17,7 @@ from hvbuild.model.image import (
     StartupOption,
 )
 from hvbuild.source import Span, origin_at
+from hvbuild.values import dataclass
 
 _NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)([KkMmGg]?)\Z")
 _FACTOR = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}

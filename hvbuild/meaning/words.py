@@ -6,7 +6,6 @@ so does one that means nothing once it has been reported: what depends on it is 
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.qvmconf_codes import BAD_NUMBER, BARE_NUMBER, ODD_NUMBER
@@ -14,6 +13,7 @@ from hvbuild.formats.qvmconf_tokens import Token, has_unknown_part, shown
 from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Opaque
 from hvbuild.source import Origin, Span
 from hvbuild.units import LIMIT_64, hex_address, read_number, read_qvm_address, read_qvm_length
+from hvbuild.values import dataclass
 
 Faults = list[Diagnostic]
 

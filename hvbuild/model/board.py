@@ -1,10 +1,11 @@
 """What hardware is: the facts of one board, each with where it is known from."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.values import dataclass
 
 
 class Architecture(StrEnum):

@@ -1,9 +1,10 @@
 """What is known of a guest beyond its VM: its images, its own device tree, its drivers and its needs."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ What qvm can be told as it stands is held in the types of `model.vm` already; wh
 decide (`AUTO`), or derives from a fact said elsewhere, has types of its own here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from hvbuild.model.vm import (
@@ -25,6 +25,7 @@ from hvbuild.model.vm import (
 )
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import Nanoseconds
+from hvbuild.values import dataclass
 
 
 class Auto(Enum):

@@ -1,12 +1,13 @@
 """What a user declares of the host domain."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.model.guest import Demand
 from hvbuild.model.vm import Sched
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import Nanoseconds
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ A buildfile is read into `Image`; read-back, lint, adopt and diff compare such v
 mean the same: origins, quoting and comments take no part. What was not expanded (`${NAME}`) stays as text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from hvbuild.model.vm import Fifo, RoundRobin
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import Nanoseconds
+from hvbuild.values import dataclass
 
 # How long `waitfor` waits unless told (QNX SDP, startup script commands).
 FIVE_SECONDS = Nanoseconds(5_000_000_000)

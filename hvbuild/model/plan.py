@@ -1,6 +1,6 @@
 """What was decided: the resolved system, with a reason for each value that the user left open."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.model.guest import Guest
 from hvbuild.model.host import Service
@@ -9,6 +9,7 @@ from hvbuild.model.system import System
 from hvbuild.model.vm import Sched, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """What a user declares: one whole system, before anything is decided."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.catalog_rows import VdevRow
 from hvbuild.model.board import Board
 from hvbuild.model.guest import Auto, Demand, Guest
 from hvbuild.model.host import Host
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """VMs that run together, and what is known of the host around them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 from hvbuild.model.evidence import GuestFacts
@@ -9,6 +9,7 @@ from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Sched, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import Nanoseconds
+from hvbuild.values import dataclass
 
 NO_TIME = Nanoseconds(0)
 # The clock tick of a QNX host unless set otherwise (QNX 8.0, "Tick, tock": 1 ms).

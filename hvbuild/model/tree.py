@@ -1,9 +1,10 @@
 """What a host devicetree says of memory: banks, reserved regions, the ordered list of their names."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

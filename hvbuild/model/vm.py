@@ -5,11 +5,12 @@ drift take nothing else. Two values are equal when they mean the same: origins, 
 tell apart and the order of things whose order does not matter take no part in equality.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import Nanoseconds
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """The places that hvbuild prefers for virtual devices left at `auto`: rows of schemas/guest-map.json."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
 
 from hvbuild.shipped import shipped_file
 from hvbuild.units import read_number
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """What every host image holds: rows of schemas/host-image.json that apply to one release and architecture."""
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from hvbuild.shipped import shipped_file
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

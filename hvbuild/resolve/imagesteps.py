@@ -1,10 +1,10 @@
 """The steps that make the images of a stack from its artifacts: which tool, which words, what comes out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hvbuild.model.board import DiskStep
 from hvbuild.model.stack import Stack
+from hvbuild.values import dataclass
 
 BUILDFILE = "host/mifs.build"
 IMAGE_FOLDER = "image"

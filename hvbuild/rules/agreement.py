@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from hvbuild.diagnostics import Severity, other
 from hvbuild.model.system import HostService
@@ -11,6 +10,7 @@ from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.rules.wording import did_you_mean
 from hvbuild.units import hex_address, read_number
+from hvbuild.values import dataclass
 
 _PEERS = "QNX Hypervisor 7.1, Networking: each end names the other as /dev/qvm/SYSTEM/NAME"
 _QVM = "/dev/qvm/"

@@ -5,11 +5,12 @@ silences nothing is reported, so that none outlives its cause.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.source import NOWHERE, Origin, Span
+from hvbuild.values import dataclass
 
 WITHOUT_REASON = Code(
     code="HV0065",

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hvbuild.diagnostics import Severity, other
 from hvbuild.model.evidence import GuestCommand, TreeDevice
@@ -12,6 +11,7 @@ from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Claim, Role, VmScene
 from hvbuild.rules.wording import listed
 from hvbuild.units import hex_address, read_number, size_text
+from hvbuild.values import dataclass
 
 _DRIVERS = "QNX Hypervisor 7.1, vdev reference: a guest driver is told the same address and interrupt"
 _LINKED = "QNX Hypervisor 7.1, vm/ram: the guest image is linked for an address in the guest's RAM"

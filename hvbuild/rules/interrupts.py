@@ -1,7 +1,6 @@
 """HV31xx: interrupts of guests and of the host."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from hvbuild.catalog_rows import VdevRow
 from hvbuild.diagnostics import Severity, other
@@ -14,6 +13,7 @@ from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.rules.wording import did_you_mean
 from hvbuild.source import Origin
 from hvbuild.units import read_number
+from hvbuild.values import dataclass
 
 _GIC_LINES = "Arm GIC architecture: interrupt ids 0-15 are software, 16-31 private, 32-1019 shared"
 

@@ -1,11 +1,11 @@
 """Guest interrupt lines in use, and who uses each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hvbuild.catalog import Catalog
 from hvbuild.model.vm import Interrupt, Vdev, VmConfig
 from hvbuild.source import Origin
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

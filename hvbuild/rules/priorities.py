@@ -1,7 +1,6 @@
 """HV41xx: effective priorities, and who waits for whom; HV4201 and up: sporadic parameters."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hvbuild.diagnostics import Severity, other
 from hvbuild.model.vm import Fifo, Sched, Sporadic, Vcpu
@@ -11,6 +10,7 @@ from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.rules.wording import cpus_text, listed
 from hvbuild.source import Origin
 from hvbuild.units import duration_text, read_number
+from hvbuild.values import dataclass
 
 _PRIORITIES = "QNX 7.1, thread scheduling: priorities 1 to 255, above 63 for privileged processes"
 _SPORADIC = "QNX 7.1, sporadic scheduling; SchedSet: EINVAL outside these bounds"

@@ -1,7 +1,6 @@
 """What a rule is: a code row and the function that looks for the fault; makers and runners of rules."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from inspect import cleandoc
 
 from hvbuild.catalog import Catalog, shipped_catalog
@@ -9,6 +8,7 @@ from hvbuild.diagnostics import Code, Diagnostic, Diagnostics, Label, Severity
 from hvbuild.model.system import System
 from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.source import NOWHERE, Origin, Span
+from hvbuild.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

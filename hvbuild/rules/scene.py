@@ -1,7 +1,7 @@
 """What rules look at: a system, with what several rules need of it worked out once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 
@@ -24,6 +24,7 @@ from hvbuild.ranges import AddressRange, clashes
 from hvbuild.rules.lines import Line, lines_of
 from hvbuild.rules.windows import VdevWindow, vdev_windows
 from hvbuild.source import Origin
+from hvbuild.values import dataclass
 
 
 class Role(StrEnum):

@@ -1,7 +1,6 @@
 """Where virtual devices answer: their windows as written, or as the catalogue has them by default."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from hvbuild.catalog import Catalog
 from hvbuild.catalog_rows import WindowRow
@@ -10,6 +9,7 @@ from hvbuild.model.vm import Location, Space, Vdev, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import Origin
 from hvbuild.units import LIMIT_64, read_number, read_qvm_address
+from hvbuild.values import dataclass
 
 # A device whose size nobody tells us answers at least the registers of a memory-mapped VIRTIO device.
 _LEAST = 0x200
