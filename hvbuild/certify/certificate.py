@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from hvbuild.certify.canonical import Json, certificate_bytes, sealed
-from hvbuild.certify.chunk import Chunk, chunk_json, of_shard, plan_chunks
+from hvbuild.certify.chunk import REPLAYS, Chunk, chunk_json, of_shard, plan_chunks
 from hvbuild.certify.codes import REFUSED as REFUSED_CODE
+from hvbuild.certify.codes import REPLAY_UNREADABLE, WAIVER_EXPIRED, WAIVER_UNUSED
 from hvbuild.certify.codes import WAIVED as WAIVED_CODE
-from hvbuild.certify.codes import WAIVER_EXPIRED, WAIVER_UNUSED
 from hvbuild.certify.ground import Ground, ground_of
 from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Refused
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
+from hvbuild.certify.replay import read_counterexample, stored_families
 from hvbuild.certify.statement import PARTIAL, assembled, base_of
 from hvbuild.certify.subject import Subject
 from hvbuild.diagnostics import Diagnostic, other
+from hvbuild.source import SourceFile, Span
 
 Progress = Callable[[str, int, int], None]
 """Called with a family, its runs judged so far and all of them."""
@@ -96,7 +98,9 @@ def planned_chunks(ground: Ground, properties: Iterable[Property]) -> tuple[tupl
     for row in properties:
         if row.watch is not None and not row.silence(ground):
             families[str(row.family)] = None
-    return plan_chunks(families, ground.subject.examples)
+    stored = set(stored_families(ground.subject.counterexamples))
+    replays = tuple((family, REPLAYS, 0) for family in families if family in stored)
+    return (*replays, *plan_chunks(families, ground.subject.examples))
 
 
 def finished(
@@ -165,6 +169,10 @@ def _diagnostics(ground: Ground, answers: Mapping[str, Answer], statement: Json)
     for row in rows:
         if row["status"] == "refused":
             yield from _refusal(ground, row, answers.get(row["id"]))
+    for name, text in ground.subject.counterexamples:
+        if read_counterexample(text) is None:
+            place = Span(SourceFile(name, text), 0, 0)
+            yield REPLAY_UNREADABLE.at(place, f"`{name}` holds no counterexample, so nothing is replayed")
     if statement["predicate"]["verdict"] == PARTIAL:
         return
     for waiver in terms.waivers:

@@ -10,6 +10,8 @@ from hvbuild.certify.canonical import Json
 # Runs are drawn in chunks of this many, each with a seed of its own, so that the result does not depend on
 # how many workers or machines share the work.
 CHUNK = 100
+# The number of the chunk that draws nothing: it plays stored counterexamples, before all others.
+REPLAYS = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

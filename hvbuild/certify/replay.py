@@ -23,7 +23,7 @@ def counterexample_json(ground: Ground, finding: Finding, run: Run, seen: Any, *
     result["scenario"] = None
     if isinstance(seen, ScheduleRun):
         result["profile"] = ground.profile.name
-        result["threads"] = [part.thread.name for part in seen.parts]
+        result["thread names"] = [part.thread.name for part in seen.parts]
         if seen.explored:
             result["turned assumptions"] = list(seen.explored)
         bare = bare_scenario(seen.schedule)

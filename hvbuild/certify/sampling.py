@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from hvbuild.certify.canonical import Json, certificate_bytes
-from hvbuild.certify.chunk import Chunk, chunk_seed
+from hvbuild.certify.chunk import REPLAYS, Chunk, chunk_seed
 from hvbuild.certify.draws import Field, Run
 from hvbuild.certify.families import DrawnFamily, family_row
 from hvbuild.certify.ground import Ground
@@ -25,9 +25,6 @@ from hvbuild.certify.replay import counterexample_json, stored_runs
 from hvbuild.certify.shrink import shrunk
 
 Progress = Callable[[str, int, int], None]
-
-# Replays of stored counterexamples stand before the first chunk.
-REPLAYS = -1
 
 
 @dataclass(slots=True)
