@@ -8,7 +8,7 @@ from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic, Diagnostics, Severity, StackInvalid
 from hvbuild.guestfiles import read_guest_files
 from hvbuild.load.bind import bind_stack
-from hvbuild.load.files import Input, Memory
+from hvbuild.load.files import Files, Input, Memory
 from hvbuild.load.layers import Layers, load_layers
 from hvbuild.load.parsecache import ParseCache
 from hvbuild.load.references import reference_faults
@@ -18,8 +18,9 @@ from hvbuild.load.tree import leaves
 from hvbuild.model.plan import Plan
 from hvbuild.model.stack import Stack
 from hvbuild.project import StackPlace
+from hvbuild.projectfile import ProjectFile, read_project
 from hvbuild.resolve.planner import resolve
-from hvbuild.rules.allowance import apply_remarks
+from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import Span
@@ -53,16 +54,23 @@ class Checker:
     def __init__(self, cache: Path | None) -> None:
         self._cache = ParseCache(cache) if cache is not None else None
         self._memory: Memory = {}
+        self._projects: dict[Path, ProjectFile] = {}
+
+    def project(self, root: Path) -> ProjectFile:
+        """What the project at `root` says for all its stacks."""
+        if root not in self._projects:
+            self._projects[root] = read_project(root, Files(cache=self._cache, memory=self._memory))
+        return self._projects[root]
 
     def check(self, place: StackPlace, variant: str) -> Checked:
         """The checked stack; CheckFailed with every fault of the stage that found an error."""
         layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory)
-        inputs = (
+        inputs = [
             *(NamedDigest(item.path, item.digest) for item in layers.inputs),
             *(NamedDigest(path.as_posix(), None) for path in layers.absent),
-        )
+        ]
         try:
-            return self._checked(place, variant, layers, inputs)
+            return self._checked(place, variant, layers, inputs, project)
         except StackInvalid as fault:
             raise CheckFailed(fault, tuple(inputs)) from None
 
@@ -74,9 +82,7 @@ class Checker:
             return Verdict(diagnostics=fault.diagnostics, inputs=fault.inputs)
         return Verdict(diagnostics=found.diagnostics, inputs=found.inputs)
 
-    def _checked(
-        self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]
-    ) -> Checked:
+    def _checked(self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]) -> Checked:
         faults = Diagnostics()
         faults.extend(layers.faults)
         stack = _bound(place, variant, layers, faults)
@@ -87,7 +93,7 @@ class Checker:
         faults.extend(guests.faults)
         faults.extend(run_rules(guests.system, ALL_RULES, catalog))
         final = Diagnostics()
-        final.extend(_with_remarks(faults.ordered, layers.inputs))
+        final.extend(_with_policy(_with_remarks(faults.ordered, layers.inputs), project.levels))
         final.barrier("checking")
         return Checked(
             place=place,
@@ -126,6 +132,11 @@ def _with_remarks(diagnostics: tuple[Diagnostic, ...], inputs: Iterable[Input]) 
     if not remarks:
         return (*diagnostics, *faults)
     return (*apply_remarks(diagnostics, remarks, codes_by_name()), *faults)
+
+
+def _with_policy(diagnostics: tuple[Diagnostic, ...], levels: tuple[Level, ...]) -> tuple[Diagnostic, ...]:
+    """The diagnostics with the project's severities, and what is wrong with those."""
+    return apply_policy(diagnostics, levels, codes_by_name()) if levels else diagnostics
 
 
 def _texts(item: Input) -> Iterable[Span]:

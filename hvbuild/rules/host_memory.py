@@ -58,6 +58,9 @@ def host_range_passed_twice(scene: Scene) -> Iterator[Finding]:
     for first, second in clashes((handed.window, handed) for handed in scene.handed):
         if first.vm is second.vm or {first.region, second.region} & shared - {""}:
             continue
+        # Regions of two names that overlap are wrong by themselves, whoever takes them.
+        if first.region and second.region and first.region != second.region:
+            continue
         writable = any(
             "w" in handed.location.flags or not handed.location.flags for handed in (first, second)
         )
