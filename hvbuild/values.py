@@ -1,9 +1,9 @@
 """`dataclass` for frozen values, made four times as fast as the standard one.
 
-Start-up time is part of the contract: a check defines about 140 classes before it does anything, and for each
-the standard decorator compiles six functions. Here the constructor alone is compiled and the rest is shared.
-What a value can do is the same (`fields`, `replace`, equality, hash, `repr`, matching, pickling); a test holds
-both to one behaviour. Anything but a plain frozen value goes to the standard decorator.
+Start-up time is part of the contract: a check defines about 140 classes before it does anything, and for
+each the standard decorator compiles six functions. Here the constructor alone is compiled, the rest shared.
+What a value can do is the same (`fields`, `replace`, equality, hash, `repr`, matching, pickling); a test
+holds both to one behaviour. Anything but a plain frozen value goes to the standard decorator.
 """
 
 from typing import TYPE_CHECKING
