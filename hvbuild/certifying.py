@@ -17,7 +17,7 @@ from hvbuild.certify.subject import EXAMPLES, Subject, judgement_date
 from hvbuild.certify.verify import ENVELOPE, Verification, verify
 from hvbuild.diagnostics import Diagnostic, StackInvalid
 from hvbuild.freshness import STATE, with_outputs
-from hvbuild.project import StackPlace, named_file
+from hvbuild.project import StackPlace, named_data
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.store import locked, write_together
 from hvbuild.version import __version__
@@ -155,7 +155,7 @@ def input_finder(folder: Path) -> Callable[[str], bytes | None]:
     def find(name: str) -> bytes | None:
         for base in above:
             try:
-                return named_file(name, base).read_bytes()
+                return named_data(name, base)
             except OSError:
                 continue
         return None

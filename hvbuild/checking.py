@@ -64,13 +64,16 @@ class Checker:
 
     def check(self, place: StackPlace, variant: str) -> Checked:
         """The checked stack; CheckFailed with every fault of the stage that found an error."""
-        layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory)
+        project = self.project(place.root)
+        below = project.under_stacks
+        layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory, below=below)
         inputs = [
+            *project.inputs,
             *(NamedDigest(item.path, item.digest) for item in layers.inputs),
             *(NamedDigest(path.as_posix(), None) for path in layers.absent),
         ]
         try:
-            return self._checked(place, variant, layers, inputs, project)
+            return self._checked(place, variant, layers, inputs)
         except StackInvalid as fault:
             raise CheckFailed(fault, tuple(inputs)) from None
 
@@ -83,7 +86,9 @@ class Checker:
         return Verdict(diagnostics=found.diagnostics, inputs=found.inputs)
 
     def _checked(self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]) -> Checked:
+        project = self.project(place.root)
         faults = Diagnostics()
+        faults.extend(project.faults)
         faults.extend(layers.faults)
         stack = _bound(place, variant, layers, faults)
         catalog = shipped_catalog().with_vdevs(stack.vdev_types)

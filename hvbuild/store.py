@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ _LOCK = ".hvbuild.lock"
 _STAGING = ".hvbuild-staging"
 _PENDING = ".hvbuild-pending"
 _EDITED = ".edited"
+RULES_OF = "#rules"
 
 
 class FolderBusy(Exception):  # noqa: N818 - says what is the case
@@ -34,11 +36,37 @@ def digest(data: bytes) -> str:
 
 
 def file_digest(path: Path) -> str | None:
-    """The sha256 of a file in hex; None where there is none."""
+    """The sha256 of a file in hex; None where there is none.
+
+    `FILE#rules` is a project file without its matrix: which products there are decides nothing within one.
+    """
     try:
-        return digest(path.read_bytes())
+        if not path.name.endswith(RULES_OF):
+            return digest(path.read_bytes())
+        rules = rules_of(path.with_name(path.name.removesuffix(RULES_OF)).read_bytes())
+        return digest(rules) if rules is not None else None
     except FileNotFoundError:
         return None
+
+
+def rules_of(project_file: bytes) -> bytes | None:
+    """The lines of a project file that can change what a product is; None where there are none.
+
+    Left out are comments and blank lines at the margin, `format:`, and the `matrix:` and `exclude:` of a file
+    whose sections begin at the margin and share no anchors; anything else counts as it stands.
+    """
+    if b"&" in project_file:
+        return project_file
+    kept: list[bytes] = []
+    inside = False
+    for line in project_file.splitlines():
+        if line[:1] in (b"", b"#"):
+            continue
+        if line[:1] not in (b" ", b"\t", b"-"):
+            inside = line.startswith((b"matrix:", b"exclude:", b"format:"))
+        if not inside:
+            kept.append(line)
+    return b"\n".join(kept) or None
 
 
 @contextmanager
@@ -146,6 +174,19 @@ def edited_copy(folder: Path, name: str) -> Path:
     """Where the hand-edited copy of an artifact is kept."""
     path = folder / name
     return path.with_name(path.name + _EDITED)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Put one file in place whole, for caches that any number of processes share; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

@@ -6,9 +6,7 @@ not there count as inputs too, so that adding one is noticed.
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 from hvbuild.diagnostics import Diagnostic, Label, Severity
 from hvbuild.shipped import shipped_folder
 from hvbuild.source import SourceFile, Span
-from hvbuild.store import file_digest
+from hvbuild.store import file_digest, write_file
 from hvbuild.values import dataclass
 from hvbuild.version import __version__
 
@@ -59,14 +57,20 @@ class VerdictCache:
 
     folder: Path
 
-    def find(self, question: Iterable[str]) -> Verdict | None:
-        """The verdict on `question`, when every input still has the bytes it had then."""
+    def find(
+        self, question: Iterable[str], digest_of: Callable[[str], str | None] | None = None
+    ) -> Verdict | None:
+        """The verdict on `question`, when every input still has the bytes it had then.
+
+        `digest_of` takes the digest of a file; give one that remembers where several questions are asked.
+        """
+        of = digest_of or (lambda name: file_digest(Path(name)))
         try:
             held = json.loads(self._place(question).read_text(encoding="utf-8"))
             if held["layout"] != _LAYOUT:
                 return None
             inputs = tuple(NamedDigest(name, known) for name, known in held["inputs"])
-            if any(file_digest(Path(item.name)) != item.digest for item in inputs):
+            if any(of(item.name) != item.digest for item in inputs):
                 return None
             return Verdict(diagnostics=_diagnostics(held["diagnostics"]), inputs=inputs)
         except (OSError, ValueError, KeyError, TypeError, IndexError):
@@ -83,11 +87,7 @@ class VerdictCache:
         )
         place = self._place(question)
         with suppress(OSError):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=place.parent, suffix=".new")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(body)
-            Path(name).replace(place)
+            write_file(place, body.encode())
 
     def _place(self, question: Iterable[str]) -> Path:
         key = "\0".join((tool_digest(), str(Path.cwd()), *question))

@@ -9,7 +9,7 @@ from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Label
 from hvbuild.image.codes import NOT_CERTIFIED, NOT_CURRENT
 from hvbuild.manifest import MANIFEST, manifest_data
-from hvbuild.project import named_file
+from hvbuild.project import named_data
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import digest
 
@@ -65,7 +65,7 @@ def certified_artifacts(checked: Checked, folder: Path) -> Ready:
 
 def _input(name: str, root: Path) -> bytes | None:
     try:
-        return named_file(name, root).read_bytes()
+        return named_data(name, root)
     except OSError:
         return None
 

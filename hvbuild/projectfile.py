@@ -1,0 +1,133 @@
+"""The project file `hvbuild.yaml`: what holds for all stacks of a project, and which products there are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hvbuild.diagnostics import Diagnostic
+from hvbuild.load.fileformat import format_fault
+from hvbuild.load.files import Files, Unreadable
+from hvbuild.load.schema import shape_faults
+from hvbuild.load.tree import Mapping, Scalar
+from hvbuild.project import PROJECT_FILE
+from hvbuild.rules.allowance import Level
+from hvbuild.source import Span
+from hvbuild.store import RULES_OF, file_digest
+from hvbuild.values import dataclass
+from hvbuild.verdicts import NamedDigest
+
+_FOR_STACKS = "vdev_types"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A word of the file, with its place."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A board or a release of a row, and the variant that goes with it, or None."""
+
+    name: Named
+    variant: Named | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the matrix; what is empty is the stack's own word, for variants all it has."""
+
+    stacks: tuple[Named, ...]
+    variants: tuple[Named, ...] = ()
+    boards: tuple[Choice, ...] = ()
+    targets: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """What is not built: every product that has all the words given; an empty word fits any."""
+
+    stack: str = ""
+    variant: str = ""
+    board: str = ""
+    target: str = ""
+    reason: str = ""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFile:
+    """What the file says; all empty where there is none. With faults nothing else in it counts.
+
+    `under_stacks` is the layer that lies under every stack. `inputs` is the part of the file that can change
+    a product, present or not.
+    """
+
+    rows: tuple[Row, ...] = ()
+    exclusions: tuple[Exclusion, ...] = ()
+    levels: tuple[Level, ...] = ()
+    under_stacks: tuple[Mapping, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
+    inputs: tuple[NamedDigest, ...] = ()
+
+
+def read_project(root: Path, files: Files) -> ProjectFile:
+    """The project file in the folder `root`, with its faults as values."""
+    path = root / PROJECT_FILE
+    rules = path.as_posix() + RULES_OF
+    inputs = (NamedDigest(rules, file_digest(Path(rules))),)
+    reading = files.reading(path)
+    if isinstance(reading, Unreadable) or reading.root is None:
+        return ProjectFile(faults=() if isinstance(reading, Unreadable) else reading.faults, inputs=inputs)
+    tree = reading.root
+    fault = format_fault(tree)
+    faults = (*reading.faults, *((fault,) if fault is not None else shape_faults(tree, "project")))
+    if faults:
+        return ProjectFile(faults=faults, inputs=inputs)
+    entry = tree.entries.get(_FOR_STACKS)
+    return ProjectFile(
+        rows=tuple(_row(item) for item in tree.mappings("matrix")),
+        exclusions=tuple(_exclusion(item) for item in tree.mappings("exclude")),
+        levels=tuple(_level(item) for item in tree.mappings("policy")),
+        under_stacks=(Mapping({_FOR_STACKS: entry}, tree.span),) if entry is not None else (),
+        inputs=inputs,
+    )
+
+
+def _row(item: Mapping) -> Row:
+    return Row(
+        stacks=tuple(_names(item, "stacks")),
+        variants=tuple(_names(item, "variants")),
+        boards=tuple(_choices(item, "boards")),
+        targets=tuple(_choices(item, "targets")),
+    )
+
+
+def _names(item: Mapping, key: str) -> Iterator[Named]:
+    return (Named(leaf.text, leaf.span) for leaf in item.scalars(key))
+
+
+def _choices(item: Mapping, key: str) -> Iterator[Choice]:
+    found = item.sequence(key)
+    for node in found.items if found is not None else ():
+        if isinstance(node, Scalar):
+            yield Choice(Named(node.text, node.span))
+        elif isinstance(node, Mapping):
+            name, variant = node.scalar("name"), node.scalar("variant")
+            assert name is not None and variant is not None, "the schema demands both"
+            yield Choice(Named(name.text, name.span), Named(variant.text, variant.span))
+
+
+def _exclusion(item: Mapping) -> Exclusion:
+    words = {key: item.text(key) or "" for key in ("stack", "variant", "board", "target", "reason")}
+    return Exclusion(span=item.span, **words)
+
+
+def _level(item: Mapping) -> Level:
+    return Level(
+        code=item.text("code") or "",
+        level=item.text("level") or "",
+        reason=item.text("reason") or "",
+        origin=item.origin,
+    )
