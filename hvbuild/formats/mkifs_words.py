@@ -139,7 +139,8 @@ def _read_word(layer: Layer, start: int, space: str, end: str) -> tuple[Word, in
             continued = continued or following == "\n"
             pieces.append("" if following == "\n" else following)
             at = min(at + 2, len(text))
-        elif char == "$" and not quoting:
+        elif char == "$":
+            # Inside quotes a `$` is part of the run above: mkifs expands nothing there.
             piece, at = _read_variable(layer, at)
             pieces.append(piece)
         elif char == '"':
