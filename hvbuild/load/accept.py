@@ -58,6 +58,11 @@ def _all(judges: list[Judge]) -> Judge:
     return lambda value: all(judge(value) for judge in held)
 
 
+def _any(judges: list[Judge]) -> Judge:
+    held = tuple(judges)
+    return lambda value: any(judge(value) for judge in held)
+
+
 def _judges(schema: dict[str, Any], named: Callable[[str], Judge]) -> list[Judge]:
     judges: list[Judge] = []
     if _OF_OBJECTS & schema.keys():
@@ -67,6 +72,8 @@ def _judges(schema: dict[str, Any], named: Callable[[str], Judge]) -> list[Judge
             continue
         if keyword == "$ref":
             judges.append(named(said))
+        elif keyword == "anyOf":
+            judges.append(_any([_all(_judges(one, named)) for one in said]))
         elif keyword == "items":
             judges.append(_items(_all(_judges(said, named))))
         else:
