@@ -26,9 +26,23 @@ def wanted_boot(host: HostPlan) -> Boot:
 
 
 def missing_options(have: Boot, wanted: Boot) -> tuple[StartupOption, ...]:
-    """The options of `wanted` that `have` does not say in any spelling, in order."""
+    """The options of `wanted` that `have` does not say in any spelling, in order.
+
+    One that `have` gives another value is no missing one: a second would silently replace it.
+    """
     said = {fact for option in have.options for fact in _facts(have, option)}
-    return tuple(option for option in wanted.options if not set(_facts(wanted, option)) <= said)
+    return tuple(
+        option
+        for option in wanted.options
+        if not set(_facts(wanted, option)) <= said and _another(have, option) is None
+    )
+
+
+def _another(have: Boot, wanted: StartupOption) -> StartupOption | None:
+    """The option of `have` that gives the letter of `wanted`, which counts once, another value."""
+    if wanted.letter in _CUMULATIVE or wanted.value is None:
+        return None
+    return next((o for o in have.options if o.letter == wanted.letter and o.value != wanted.value), None)
 
 
 def _facts(boot: Boot, option: StartupOption) -> tuple[object, ...]:
@@ -48,13 +62,11 @@ def disagreements(have: Boot, wanted: Boot) -> Iterator[Diagnostic]:
             text = f"cluster `{cluster.name}` is {other.mask:#x} here, the plan says {cluster.mask:#x}"
             yield CONTRADICTS.at(other.origin, text, "another set of CPUs")
     for option in wanted.options:
-        other_option = have.option(option.letter)
-        if option.letter in _CUMULATIVE or other_option is None or option.value is None:
-            continue
-        if other_option.value != option.value:
-            said = f"`-{option.letter} {other_option.value or ''}`".replace(" `", "`")
+        another = _another(have, option)
+        if another is not None:
+            said = f"`-{option.letter} {another.value or ''}`".replace(" `", "`")
             text = f"the startup line says {said}, the plan says `-{option.letter} {option.value}`"
-            yield CONTRADICTS.at(other_option.origin, text, "another value")
+            yield CONTRADICTS.at(another.origin, text, "another value")
 
 
 def _reservations(have: Boot, wanted: Boot) -> Iterator[Diagnostic]:
