@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import FOLDER, PATH, board_option, target_option
 
 if TYPE_CHECKING:
@@ -27,4 +27,11 @@ def command(files: tuple[Path, ...], board: str, target: str | None, output: Pat
 
     What is not understood is carried verbatim, what the files do not provide is `external`.
     """
-    return not_yet("adopt")
+    from hvbuild.adopting import CannotAdopt, adopt
+    from hvbuild.report.adopted import adopted_outcome
+    from hvbuild.report.outcome import CannotAnswer
+
+    try:
+        return adopted_outcome(adopt(files, board, target, output))
+    except CannotAdopt as fault:
+        raise CannotAnswer(str(fault)) from None

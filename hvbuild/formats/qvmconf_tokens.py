@@ -32,6 +32,7 @@ _WORDS = re.compile(
 )
 _QUOTED = re.compile(r'"([^"]*)"?')
 _CONTINUED = re.compile(r"\\\r?\n")
+_LINE_END = re.compile(r"\r?\n")
 _MARKER = re.compile(r"@[A-Za-z_][A-Za-z0-9_]*@")
 _SUBSTITUTION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\{([^}]*)\}")
 _ODD = re.compile("[\x00-\x08\x0e-\x1f\x7f\xa0\u2028\u2029\ufeff\ud800-\udfff]")
@@ -128,7 +129,8 @@ def text_faults(file: SourceFile, tokens: Sequence[Token]) -> Iterator[Diagnosti
 
 
 def _unquoted(raw: str) -> str:
-    return _QUOTED.sub(lambda match: _CONTINUED.sub("", match[1]), raw)
+    """The value of a word: a line end inside quotes is white space to whoever reads the text."""
+    return _QUOTED.sub(lambda match: _LINE_END.sub(" ", _CONTINUED.sub("", match[1])), raw)
 
 
 def _quote_faults(tokens: Sequence[Token]) -> Iterator[Diagnostic]:

@@ -265,7 +265,6 @@ class _VmReader:
     def vm(self, title: str, origin: Origin) -> VmConfig:
         """What was read, as one value."""
         loggers = [logger for index, vdev in enumerate(self._vdevs) for logger in vdev.loggers(index)]
-        cmdline = self._text("cmdline")
         return VmConfig(
             system=self._text("system") or "",
             memory=tuple(self._memory),
@@ -274,8 +273,7 @@ class _VmReader:
             passes=tuple(each.value() for each in self._passes),
             reserves=tuple(reserve.value() for reserve in self._reserves),
             loads=tuple(self._loads),
-            # A line end inside the quotes is white space to whoever reads the command line in the guest.
-            cmdline=None if cmdline is None else cmdline.replace("\r\n", " ").replace("\n", " "),
+            cmdline=self._text("cmdline"),
             settings=tuple(self._settings.values()),
             loggers=(*self._loggers, *loggers),
             unsupported=tuple(self._unsupported.values()),

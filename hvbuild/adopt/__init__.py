@@ -1,0 +1,1 @@
+"""Hand-kept files to the text of a stack."""
