@@ -127,6 +127,14 @@ def test_options_are_read_as_getopt_does(line: str, options: list[tuple[str, str
     assert options == [(option.letter, option.value) for option in boot.options]
 
 
+@pytest.mark.parametrize(("flag", "keep"), [("", False), (",0", False), (",1", True)])
+def test_only_flag_1_keeps_the_content(flag: str, keep: bool) -> None:
+    boot = of_text(f"[virtual=x,raw] b = {{\nstartup-x -r 0,4K{flag}\nprocnto\n}}\n").boot
+    assert boot is not None
+
+    assert boot.reservations == (Reservation(base=0, size=4096, keep=keep),)
+
+
 @pytest.mark.parametrize("option", ["-r 0x1000", "-R big", "-L 1,x", "-c a", "-r x,1"])
 def test_an_unreadable_option_is_no_silence(option: str) -> None:
     boot = of_text(f"[virtual=x,raw] b = {{\nstartup-x {option}\nprocnto\n}}\n").boot

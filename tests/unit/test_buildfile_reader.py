@@ -139,6 +139,7 @@ def test_virtual_alone_on_a_line_makes_no_boot_script() -> None:
     document = read("[virtual=x,raw]\nboot = {\nstartup\n}\n")
 
     assert [line.boot for line in document.lines] == [None, None]
+    assert document.lines[1].value("virtual") is None
 
 
 def test_modules_hold_for_their_group_only() -> None:

@@ -137,6 +137,14 @@ def test_a_cut_blob_is_no_tree() -> None:
     assert all(isinstance(read_dtb(data), NotATree) for data in cut_blobs())
 
 
+def test_a_broken_blob_leaves_nothing_behind() -> None:
+    whole = write_dtb(blob_of(source("plain-host.dts")))
+    good = read_dtb(whole)
+    read_dtb(whole[:200])
+
+    assert read_dtb(whole) == good == blob_of(source("plain-host.dts"))
+
+
 def test_a_blob_by_path() -> None:
     root = blob_of(source("plain-host.dts")).root
     found = root.at("/reserved-memory/gvm-pmem@b0000000")
