@@ -1,0 +1,271 @@
+"""Many drawn runs on many processes or machines: chunks handed out, kept as they are done, joined in order.
+
+The certificate does not depend on who did which chunk, how many did, or how often the work was broken off:
+a chunk is the same wherever it is played, and what is done is kept in a folder until all is.
+"""
+
+import copyreg
+import io
+import json
+import os
+import pickle
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from hvbuild.certify.canonical import certificate_bytes, sha256
+from hvbuild.certify.certificate import (
+    CertificateResult,
+    finished,
+    planned_chunks,
+    static_answers,
+)
+from hvbuild.certify.chunk import Chunk, chunk_json, of_shard, read_chunk, worst_of
+from hvbuild.certify.ground import Ground, ground_of
+from hvbuild.certify.properties.catalog import ALL_PROPERTIES
+from hvbuild.certify.property import Property
+from hvbuild.certify.statement import base_of
+from hvbuild.certify.subject import Subject
+
+Job = tuple[str, int, int]
+"""Family, index and examples of one chunk."""
+
+# One task of a cluster should take 0.1 s of work or more: handing one out costs 1.7 to 3.3 ms (Dask).
+CHUNKS_PER_TASK = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignProgress:
+    """How far a campaign is. `seconds_left` is None until there is something to judge by.
+
+    `tightest` are the labels with the worst values so far, in nanoseconds.
+    """
+
+    examples: int
+    of_examples: int
+    properties: int
+    refused: tuple[str, ...]
+    seconds_left: float | None
+    tightest: tuple[tuple[str, int], ...]
+
+
+Report = Callable[[CampaignProgress], None]
+
+
+def campaign(
+    subject: Subject,
+    *,
+    folder: Path,
+    workers: int | None = None,
+    report: Report | None = None,
+    shard: tuple[int, int] | None = None,
+    fast: bool = False,
+    properties: tuple[Property, ...] = ALL_PROPERTIES,
+) -> CertificateResult:
+    """The certificate of `subject` from `workers` processes (default: one for each CPU).
+
+    Finished chunks are kept under `folder` and not played again; they are removed once all is done.
+    """
+    room = _Room(subject, folder, shard, properties)
+    left = room.left()
+    count = min(len(left), workers or os.cpu_count() or 1)
+    if count <= 1:
+        results = _alone(room, left, fast=fast)
+    else:
+        results = _processes(room.subject, left, count, properties, fast=fast)
+    return _collected(room, results, report)
+
+
+def campaign_on_cluster(
+    subject: Subject,
+    *,
+    client: Any,
+    folder: Path,
+    report: Report | None = None,
+    shard: tuple[int, int] | None = None,
+    properties: tuple[Property, ...] = ALL_PROPERTIES,
+) -> CertificateResult:
+    """The certificate of `subject` from the workers of a Dask `client` (the extra `cluster`).
+
+    Chunks go out in groups of CHUNKS_PER_TASK, so that handing them out does not cost more than they do.
+    """
+    room = _Room(subject, folder, shard, properties)
+    return _collected(room, _on_cluster(client, room, properties), report)
+
+
+class _Room:
+    """Mutable: one campaign's chunks, done and to do, kept in a folder of its own."""
+
+    def __init__(
+        self, subject: Subject, folder: Path, shard: tuple[int, int] | None, rows: tuple[Property, ...]
+    ) -> None:
+        self.subject = subject
+        self.ground: Ground = ground_of(subject)
+        self.rows = rows
+        self.shard = shard
+        self.answers, self.timings = static_answers(self.ground, rows)
+        self.jobs = of_shard(planned_chunks(self.ground, rows), shard)
+        key = sha256(certificate_bytes(base_of(self.ground, self.answers, rows)))
+        self.folder = folder / key[:16]
+        self.done = {chunk.key: chunk for chunk in self._kept()}
+        self.played = 0
+
+    def left(self) -> tuple[Job, ...]:
+        """The chunks that nobody has done yet."""
+        return tuple(job for job in self.jobs if job[:2] not in self.done)
+
+    def keep(self, chunk: Chunk) -> None:
+        """Hold `chunk` for good; a campaign that is broken off now goes on behind it."""
+        self.done[chunk.key] = chunk
+        self.played += chunk.examples
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".new")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(chunk_json(chunk), stream)
+        Path(name).replace(self.folder / f"{chunk.family}.{chunk.index}.json")
+
+    def leave(self) -> None:
+        """Remove what was kept: the certificate holds it now."""
+        if self.folder.is_dir():
+            for path in self.folder.iterdir():
+                path.unlink()
+            self.folder.rmdir()
+
+    def _kept(self) -> Iterator[Chunk]:
+        wanted = {job[:2]: job[2] for job in self.jobs}
+        for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else ():
+            try:
+                chunk = read_chunk(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+            if chunk.key in wanted:
+                yield chunk
+
+
+def _collected(room: _Room, results: Iterable[Chunk], report: Report | None) -> CertificateResult:
+    started = time.perf_counter()
+    for chunk in results:
+        room.keep(chunk)
+        if report is not None:
+            report(_progress(room, time.perf_counter() - started))
+    chunks = [room.done[job[:2]] for job in room.jobs]
+    result = finished(room.ground, room.answers, chunks, room.rows, room.timings, shard=room.shard)
+    room.leave()
+    return result
+
+
+def _progress(room: _Room, seconds: float) -> CampaignProgress:
+    total = sum(job[2] for job in room.jobs)
+    done = sum(chunk.examples for chunk in room.done.values())
+    refused = sorted({code for chunk in room.done.values() for code, _ in chunk.failures})
+    worst = sorted(worst_of(room.done.values()).items(), key=lambda row: (-row[1], row[0]))
+    return CampaignProgress(
+        examples=done,
+        of_examples=total,
+        properties=len(room.rows),
+        refused=tuple(refused),
+        seconds_left=(total - done) * seconds / room.played if room.played else None,
+        tightest=tuple(worst[:3]),
+    )
+
+
+def progress_line(progress: CampaignProgress) -> str:
+    """One line for a terminal: examples, guarantees, time left, tightest values."""
+    share = 100 * progress.examples // max(1, progress.of_examples)
+    left = f", {progress.seconds_left:.0f} s left" if progress.seconds_left is not None else ""
+    refused = f", refused: {' '.join(progress.refused)}" if progress.refused else ""
+    worst = "; ".join(f"{label} {value / 1_000_000:.2f} ms" for label, value in progress.tightest)
+    return (
+        f"{share:3d} % {progress.examples} of {progress.of_examples} runs, {progress.properties} guarantees"
+        f"{left}{refused}{'; longest: ' + worst if worst else ''}"
+    )
+
+
+# --- where chunks are played ----------------------------------------------------------------------------
+
+
+def _alone(room: _Room, jobs: Sequence[Job], *, fast: bool) -> Iterator[Chunk]:
+    from hvbuild.certify.sampling import play_chunk  # noqa: PLC0415 - Hypothesis only where runs are drawn
+
+    for family, index, examples in jobs:
+        yield play_chunk(room.ground, family, index, examples, room.rows, fast=fast)
+
+
+def _processes(
+    subject: Subject, jobs: Sequence[Job], workers: int, rows: tuple[Property, ...], *, fast: bool
+) -> Iterator[Chunk]:
+    """Chunks as they are done, by processes that each read the subject once."""
+    packed = pack(subject)
+    codes = tuple(row.code for row in rows) if rows is not ALL_PROPERTIES else ()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(packed, codes, fast)
+    )
+    with pool:
+        waiting: set[Future[Chunk]] = {pool.submit(_play, job) for job in jobs}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+_HERE: dict[str, Any] = {}
+
+
+def _begin(packed: bytes, codes: tuple[str, ...], fast: bool) -> None:
+    """Read the subject in a process of its own; it is the same for all chunks played there."""
+    _HERE["ground"] = ground_of(pickle.loads(packed))  # noqa: S301 - packed by the process that started this one
+    _HERE["rows"] = tuple(row for row in ALL_PROPERTIES if not codes or row.code in codes)
+    _HERE["fast"] = fast
+
+
+def _play(job: Job) -> Chunk:
+    from hvbuild.certify.sampling import play_chunk  # noqa: PLC0415
+
+    return play_chunk(_HERE["ground"], *job, _HERE["rows"], fast=_HERE["fast"])
+
+
+def _on_cluster(client: Any, room: _Room, rows: tuple[Property, ...]) -> Iterator[Chunk]:
+    from dask.distributed import as_completed  # noqa: PLC0415 - the extra `cluster`
+
+    left = room.left()
+    groups = [left[at : at + CHUNKS_PER_TASK] for at in range(0, len(left), CHUNKS_PER_TASK)]
+    codes = tuple(row.code for row in rows) if rows is not ALL_PROPERTIES else ()
+    packed = client.scatter(pack(room.subject), broadcast=True)
+    futures = [client.submit(play_group, packed, codes, group, pure=False) for group in groups]
+    for future in as_completed(futures):
+        yield from (read_chunk(row) for row in future.result())
+
+
+def play_group(packed: bytes, codes: tuple[str, ...], group: Sequence[Job]) -> list[dict[str, Any]]:
+    """The chunks of `group` as plain data; what a cluster's worker runs."""
+    if _HERE.get("packed") != packed or _HERE.get("codes") != codes:
+        _begin(packed, codes, fast=False)
+        _HERE["packed"], _HERE["codes"] = packed, codes
+    return [chunk_json(_play(job)) for job in group]
+
+
+def pack(subject: Subject) -> bytes:
+    """`subject` as bytes for another process of this version."""
+    held = io.BytesIO()
+    pickler = pickle.Pickler(held, protocol=pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = {**copyreg.dispatch_table, MappingProxyType: _proxy}
+    pickler.dump(subject)
+    return held.getvalue()
+
+
+def _proxy(view: MappingProxyType[Any, Any]) -> tuple[Callable[..., Any], tuple[dict[Any, Any]]]:
+    return _view, (dict(view),)
+
+
+def _view(rows: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(rows)
