@@ -77,7 +77,7 @@ def system(tmp_path: Path) -> Path:
     image = (CORPUS / "buildfiles/host-7.1.build").read_text(encoding="utf-8")
     (tmp_path / "host.build").write_text(image, encoding="utf-8")
     (tmp_path / "lv.qvmconf").write_text(
-        "system lv\nram 0x80000000,16M\ncpu sched 10\nload /k\n", encoding="utf-8"
+        "system lv\nram 0x80000000,16M\ncpu sched 10\nload /vm/la.qvmcnf\n", encoding="utf-8"
     )
     return tmp_path
 
