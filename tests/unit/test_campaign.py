@@ -25,7 +25,7 @@ def test_workers_do_not_change_the_bytes(tmp_path: Path) -> None:
     two = campaign(subject, folder=tmp_path, workers=2, properties=CHOSEN, report=seen.append)
 
     assert whole.data == two.data
-    assert [seen[-1].examples, len(seen)] == [130 * 2, 4]
+    assert [seen[-1].examples, len(seen)] == [330, 4]
     assert list(tmp_path.iterdir()) == []
 
 
