@@ -88,6 +88,11 @@ def _quirks(setting: int) -> tuple[Assumption, ...]:
             "SATURATING",
             "a thread that ran alone loses the CPU at the first tick after an equal arrives",
         ),
+        (
+            "refill-ends-reschedule",
+            "REFILL_STOPS",
+            "a CPU that lifts a server from its low priority looks no further: a thread sent to it waits",
+        ),
         ("cpu-minus-one", "NOWHERE", "under partitions an unplaced wake-up sends a request to no CPU"),
     )
     absent = "not assumed"

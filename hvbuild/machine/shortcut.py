@@ -40,6 +40,7 @@ def _is_plain(thread: Thread) -> bool:
         thread.policy == "f"
         and thread.loop
         and kinds <= _KIND.keys()
+        and not ("n" in kinds and kinds & {"i", "t"})  # a lean thread has one clock
         and not any(burst.host for burst in thread.bursts)
     )
 

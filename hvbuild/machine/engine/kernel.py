@@ -6,7 +6,6 @@ from hvbuild.machine.engine.layout import (
     CHANGE_AT,
     CHANGE_STOP,
     CLOCK,
-    COSTED,
     CPU_END,
     CPU_FIRST,
     CPU_SIZE,
@@ -37,7 +36,7 @@ from hvbuild.machine.engine.layout import (
     WORK_FROM,
     Memory,
 )
-from hvbuild.machine.engine.switching import account, close_segment, pay_overhead
+from hvbuild.machine.engine.switching import account, close_segment
 from hvbuild.machine.engine.ticks import tick
 
 
@@ -109,7 +108,5 @@ def finish(m: Memory) -> None:
     """At the horizon: charge what runs, and close the open segments."""
     for c in range(m[CPU_FIRST], m[CPU_END], CPU_SIZE):
         if m[c + RUN] != m[c + IDLE]:
-            if m[COSTED]:
-                pay_overhead(m, c)
             account(m, c)
             close_segment(m, c)

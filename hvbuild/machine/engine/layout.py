@@ -90,6 +90,8 @@ DISPLACE = 78  # 8.0, where the rules leave a choice: displace (1) or wait (0)
 EXACT = 82  # 1: textbook: no ticks, exact slices and budgets, a cascade of displacements
 NOWHERE = 79  # an unplaced wake-up under partitions asks "CPU -1"
 
+REFILL_STOPS = 83  # a CPU that lifts a server forgets what it was asked for
+
 SCALARS = 96
 
 # --- CPU -------------------------------------------------------------------------------------------
@@ -106,7 +108,7 @@ BILLED = 9  # cycles up to which this CPU was billed
 OVERHEAD = 10  # overhead booked on this CPU
 DEBT = 11  # overhead waiting to be paid by the next thread that runs here
 IDLE_NS = 12
-LOAD_PART = 13
+PAID_AT = 13  # when the overhead before the running thread's work is paid
 CPU_SIZE = 16
 
 # --- thread ----------------------------------------------------------------------------------------

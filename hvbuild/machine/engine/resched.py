@@ -20,6 +20,7 @@ from hvbuild.machine.engine.layout import (
     POLICY,
     PRIO,
     READY,
+    REFILL_STOPS,
     REPL_HEAD,
     ROUND_ROBIN,
     RR,
@@ -54,7 +55,8 @@ def reschedule(m: Memory, c: int) -> None:
     expire(m, running)
     if m[REPL_HEAD]:
         lifted = replenish(m, c)
-        if (lifted or m[c + RUN] != running) and (not m[APS] or has_budget(m, m[m[c + RUN] + PART])):
+        served = (lifted and m[REFILL_STOPS]) or m[c + RUN] != running
+        if served and (not m[APS] or has_budget(m, m[m[c + RUN] + PART])):
             return
     if m[APS]:
         reschedule_partitions(m, c)

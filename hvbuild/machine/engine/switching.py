@@ -44,6 +44,7 @@ from hvbuild.machine.engine.layout import (
     P_RUNNING,
     P_TOTAL,
     P_USED,
+    PAID_AT,
     PART,
     POLICY,
     PRIO,
@@ -165,6 +166,8 @@ def mode_of(m: Memory, t: int) -> int:
 def close_segment(m: Memory, c: int) -> None:
     """End the open segment of `c` now, overhead first, then the thread's own time."""
     t = m[c + RUN]
+    if m[COSTED]:
+        pay_overhead(m, c)
     since = m[c + SINCE]
     m[c + SINCE] = m[NOW]
     if m[TRACING] and m[NOW] > since:
@@ -175,7 +178,7 @@ def pay_overhead(m: Memory, c: int) -> None:
     """Book the overhead between the segment's start and the begin of work, or up to now."""
     now = m[NOW]
     since = m[c + SINCE]
-    until = m[c + WORK_FROM]
+    until = m[c + PAID_AT]
     if until <= since:
         return
     stop = until if until < now else now
@@ -243,7 +246,7 @@ def enter(m: Memory, c: int, t: int) -> None:
         m[c + DEBT] = 0
         if last != c:
             cost += m[COST_MIGRATION]
-        m[c + WORK_FROM] = now + cost
+        m[c + WORK_FROM] = m[c + PAID_AT] = now + cost
     start_work(m, c, t)
 
 
