@@ -9,7 +9,7 @@ from hvbuild.model.system import HostDevice, HostService
 from hvbuild.model.vm import Load, Vdev
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.rule import Finding, found, rule
-from hvbuild.rules.scene import Scene, VmScene, host_paths
+from hvbuild.rules.scene import Scene, VmScene, host_paths, lies_in
 from hvbuild.rules.wording import did_you_mean, nearest
 from hvbuild.source import Origin
 from hvbuild.units import hex_address
@@ -86,8 +86,7 @@ def _is_provided(path: str, scene: VmScene) -> bool:
     files = scene.host.image_files or frozenset()
     if not path.startswith("/"):
         return path.removeprefix("./") in {file.rsplit("/", 1)[-1] for file in files} or "$" in path
-    made = [*scene.host.outside, *(p for service in scene.host.services or () for p in service.provides)]
-    return path in files or any(path == place or path.startswith(place.rstrip("/") + "/") for place in made)
+    return path in files or lies_in(path, scene.scene.made_paths)
 
 
 @rule("HV5004", "host-device-without-provider", source=_IMAGE, policy=_MAYBE)
@@ -151,9 +150,9 @@ def _providers(path: str, scene: VmScene) -> list[HostService]:
 
 
 def _is_outside(path: str, scene: VmScene) -> bool:
-    if any(fnmatchcase(path, place) for place in buildfile_catalog().builtin_paths):
+    if lies_in(path, scene.scene.outside_paths):
         return True
-    return any(path == p or fnmatchcase(path, p) or path.startswith(p + "/") for p in scene.host.outside)
+    return any(fnmatchcase(path, pattern) for pattern in scene.scene.outside_patterns)
 
 
 @rule("HV5006", "host-driver-left", source=_IMAGE + ": drivers of passed devices are removed")

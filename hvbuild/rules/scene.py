@@ -5,6 +5,7 @@ from dataclasses import field
 from enum import StrEnum
 from functools import cached_property
 
+from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.model.evidence import GuestFacts
 from hvbuild.model.system import HostDevice, HostFacts, HostRegion, HostService, Launch, System
@@ -25,6 +26,18 @@ from hvbuild.rules.lines import Line, lines_of
 from hvbuild.rules.windows import VdevWindow, vdev_windows
 from hvbuild.source import Origin
 from hvbuild.values import dataclass
+
+_WILDCARDS = frozenset("*?[")
+
+
+def lies_in(path: str, places: frozenset[str]) -> bool:
+    """True when `path` or a folder above it is one of `places`."""
+    at = path
+    while at:
+        if at in places:
+            return True
+        at = at.rpartition("/")[0]
+    return False
 
 
 class Role(StrEnum):
@@ -251,8 +264,25 @@ class Scene:
             (path, service)
             for service in self.host.services or ()
             for path in service.provides
-            if set(path) & set("*?[")
+            if set(path) & _WILDCARDS
         )
+
+    @cached_property
+    def outside_patterns(self) -> tuple[str, ...]:
+        """Paths with a wildcard that somebody else provides, and those that mkifs or procnto always make."""
+        outside = tuple(path for path in self.host.outside if set(path) & _WILDCARDS)
+        return (*outside, *buildfile_catalog().builtin_paths)
+
+    @cached_property
+    def outside_paths(self) -> frozenset[str]:
+        """Paths that somebody else provides, without a slash at the end."""
+        return frozenset(path.rstrip("/") for path in self.host.outside)
+
+    @cached_property
+    def made_paths(self) -> frozenset[str]:
+        """Paths that somebody else or a service of the host makes, without a slash at the end."""
+        made = (path.rstrip("/") for service in self.host.services or () for path in service.provides)
+        return self.outside_paths | frozenset(made)
 
     def services_for(self, path: str) -> list[HostService]:
         """The services that say that they make `path`."""
