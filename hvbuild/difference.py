@@ -166,19 +166,23 @@ def _reordered(before: VmConfig, after: VmConfig, catalog: Catalog) -> Iterator[
     """Sequences whose order the guest can see: what both sides hold, but not in the same order."""
     old, new = vm_orders(before, catalog), vm_orders(after, catalog)
     for group, things in old.items():
-        others = new.get(group, ())
-        partner = paired(things, others)
-        order = [partner[index] for index in sorted(partner)]
-        if order != sorted(order):
-            yield Change(
-                kind=ChangeKind.REORDERED,
-                group=group,
-                subject=f"order of {group}",
-                before=", ".join(things[index].subject for index in sorted(partner)),
-                after=", ".join(others[index].subject for index in sorted(order)),
-                before_origin=things[min(partner)].origin,
-                after_origin=others[min(order)].origin,
-            )
+        yield from reordered(group, things, new.get(group, ()))
+
+
+def reordered(group: str, before: Sequence[Thing], after: Sequence[Thing]) -> Iterator[Change]:
+    """The change of order among things that both sides hold, if there is one."""
+    partner = paired(before, after)
+    order = [partner[index] for index in sorted(partner)]
+    if order != sorted(order):
+        yield Change(
+            kind=ChangeKind.REORDERED,
+            group=group,
+            subject=f"order of {group}",
+            before=", ".join(before[index].subject for index in sorted(partner)),
+            after=", ".join(after[index].subject for index in sorted(order)),
+            before_origin=before[min(partner)].origin,
+            after_origin=after[min(order)].origin,
+        )
 
 
 # --- VMs -------------------------------------------------------------------------------------------

@@ -134,6 +134,9 @@ variant_option = click.option("--variant", metavar="V", default="base", help="Va
 folder_option = click.option(
     "-o", "--output", type=FOLDER, metavar="DIR", help="In place of build/<stack>/<variant>."
 )
+markdown_option = click.option(
+    "--markdown", is_flag=True, default=False, help="Text as Markdown, for a merge request."
+)
 target_option = click.option("--target", type=TARGET, metavar="T", help="Release, like qnx-7.1.")
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
-from hvbuild.commands.arguments import FOLDER, stack_argument, variant_option
+from hvbuild.commands.answer import answering
+from hvbuild.commands.arguments import markdown_option, stack_argument, variant_option
+from hvbuild.commands.stacks import opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 @answering("plan")
 @stack_argument
 @variant_option
-@click.option("--against", type=FOLDER, required=True, metavar="DIR", help="An earlier build folder.")
-def command(stack: Path, variant: str, against: Path) -> Outcome:
+@click.option("--against", required=True, metavar="DIR", help="An earlier build folder, or a git revision.")
+@markdown_option
+def command(stack: Path, variant: str, against: str, markdown: bool) -> Outcome:
     """Compare what would be rendered with an earlier build.
 
-    Exit code 1 says that something would change.
+    A revision is `git:REV`, or REV where no folder has that name. Exit code 1 says that something would
+    change. Nothing is written.
     """
-    return not_yet("plan")
+    from hvbuild.comparing import CannotCompare
+    from hvbuild.planning import plan_against
+    from hvbuild.report.differing import differing_outcome
+    from hvbuild.report.outcome import CannotAnswer
+
+    try:
+        return differing_outcome(plan_against(opened(stack), variant, against), markdown=markdown)
+    except CannotCompare as fault:
+        raise CannotAnswer(str(fault)) from None

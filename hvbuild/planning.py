@@ -1,0 +1,97 @@
+"""What a build would change: a stack as it is now against an earlier build folder or a git revision."""
+
+import io
+import os
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hvbuild.comparing import BUILD, CannotCompare, Side, build_side, compare, stack_side
+from hvbuild.difference import Change, Difference, VmDifference
+from hvbuild.model.system import System
+from hvbuild.project import StackPlace, stack_place
+from hvbuild.source import Origin, SourceFile, Span
+
+_GIT = "git:"
+
+
+def plan_against(place: StackPlace, variant: str, against: str) -> Difference:
+    """What a build of `place` in `variant` would change in `against`: a build folder, or a git revision
+    (`git:REV`, or REV where no folder has that name).
+
+    StackInvalid with the faults of either stack; CannotCompare where `against` is neither. Nothing is written
+    into the project.
+    """
+    now = stack_side(place, variant)
+    folder = Path(against)
+    if not against.startswith(_GIT) and folder.is_dir():
+        return compare(build_side(folder), now)
+    return _against_revision(place, variant, against.removeprefix(_GIT), now)
+
+
+def _against_revision(place: StackPlace, variant: str, revision: str, now: Side) -> Difference:
+    home = place.folder.resolve()
+    top = Path(_git(home, "rev-parse", "--show-toplevel").decode().strip()).resolve()
+    commit = _git(home, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    root = place.root.resolve() if place.root.resolve() != home else top
+    inside = root.relative_to(top).as_posix()
+    with tempfile.TemporaryDirectory(prefix="hvbuild-plan-") as temporary:
+        _unpack(top, commit.decode().strip(), inside, Path(temporary))
+        file = Path(temporary) / (home / place.file.name).relative_to(top)
+        if not file.is_file():
+            return compare(Side(kind=BUILD, system=System(vms=())), now)
+        earlier = stack_side(stack_place(file), variant)
+        found = compare(earlier, now)
+        return _renamed(found, f"{temporary}{os.sep}", f"{revision}:")
+
+
+def _unpack(top: Path, commit: str, inside: str, folder: Path) -> None:
+    wanted = () if inside == "." else ("--", inside)
+    data = _git(top, "archive", "--format=tar", commit, *wanted)
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    """What git answers in `folder`; CannotCompare where it does not, or where there is no git."""
+    try:
+        command = ["git", "-C", str(folder), *words]
+        done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - git, no shell
+    except FileNotFoundError:
+        raise CannotCompare("git is not found, and only git knows a revision") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = said[-1] if said else "no such revision"
+        asked = words[-1].removesuffix("^{commit}")
+        raise CannotCompare(f"`{asked}` is no build folder, and git says: {reason}")
+    return done.stdout
+
+
+# --- places -------------------------------------------------------------------------------------------------
+
+
+def _renamed(found: Difference, prefix: str, name: str) -> Difference:
+    """The difference with the places of the earlier side named by their revision."""
+    return Difference(
+        vms=tuple(_renamed_vm(vm, prefix, name) for vm in found.vms),
+        host=tuple(_renamed_change(change, prefix, name) for change in found.host),
+    )
+
+
+def _renamed_vm(vm: VmDifference, prefix: str, name: str) -> VmDifference:
+    changes = tuple(_renamed_change(change, prefix, name) for change in vm.changes)
+    return replace(vm, changes=changes, before_origin=_elsewhere(vm.before_origin, prefix, name))
+
+
+def _renamed_change(change: Change, prefix: str, name: str) -> Change:
+    return replace(change, before_origin=_elsewhere(change.before_origin, prefix, name))
+
+
+def _elsewhere(origin: Origin, prefix: str, name: str) -> Origin:
+    span = origin.span
+    if span is None or not span.file.path.startswith(prefix):
+        return origin
+    file = SourceFile(name + span.file.path.removeprefix(prefix), span.file.text)
+    return Origin(Span(file, span.start, span.end))
