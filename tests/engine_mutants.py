@@ -13,22 +13,20 @@ from hvbuild.machine.scenario import Scenario
 from hvbuild.machine.schedule import Segment, join
 
 _FOLDER = Path(package.__file__).parent
-_MODULES = tuple(
-    [
-        "layout",
-        "queues",
-        "switching",
-        "choice",
-        "lowering",
-        "sporadic",
-        "ready",
-        "priority",
-        "resched",
-        "leaving",
-        "ticks",
-        "events",
-        "kernel",
-    ]
+_MODULES = (
+    "layout",
+    "queues",
+    "switching",
+    "choice",
+    "lowering",
+    "sporadic",
+    "ready",
+    "priority",
+    "resched",
+    "leaving",
+    "ticks",
+    "events",
+    "kernel",
 )
 _IMPORT = re.compile(r"^from hvbuild\.machine\.engine\.\w+ import (?:\([^)]*\)|[^\n]*)\n", re.MULTILINE)
 

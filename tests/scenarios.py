@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from hvbuild.machine.profiles import STRICT, Profile
 from hvbuild.machine.scenario import Burst, Scenario, Thread
+from hvbuild.machine.schedule import simulate
 
 HOG = 10**13
 
@@ -33,3 +35,8 @@ def periodic(
 def hog(thread: int, prio: int, **fields: object) -> Thread:
     """A thread that never stops running by itself."""
     return Thread(id=thread, prio=prio, bursts=(Burst(HOG, 1),), **fields)  # type: ignore[arg-type]
+
+
+def responses(scenario: Scenario, profile: Profile = STRICT) -> tuple[int, ...]:
+    """The worst observed response of every thread."""
+    return tuple(t.worst_response_ns for t in simulate(scenario, profile, trace=False).threads)

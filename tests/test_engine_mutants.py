@@ -4,9 +4,8 @@ import signal
 from types import FrameType
 
 import pytest
-
-from tests.engine_mutants import Mutant, engine_with, segments_of
-from tests.timelines_format import Timeline, all_timelines
+from engine_mutants import Mutant, engine_with, segments_of
+from timelines_format import Timeline, all_timelines
 
 MUTANTS = (
     Mutant(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from scenarios import HOG, hog, periodic, responses
 
 from hvbuild.machine.analysis import (
     Task,
@@ -15,10 +16,9 @@ from hvbuild.machine.analysis import (
     utilisation,
 )
 from hvbuild.machine.measures import partition_measures
-from hvbuild.machine.profiles import PUBLISHED, STRICT, Profile
+from hvbuild.machine.profiles import PUBLISHED, STRICT
 from hvbuild.machine.scenario import Aps, Burst, Event, Partition, Scenario, Sporadic, Thread
 from hvbuild.machine.schedule import Schedule, simulate
-from tests.scenarios import HOG, hog, periodic
 
 # C, T, D, B, J, R: the 18-task table of Audsley and others, 1993, as schedcat's tests carry it
 AUD93 = (
@@ -60,10 +60,6 @@ UNIPROCESSOR = {
 
 def tasks_of(pairs: Sequence[tuple[int, int]]) -> list[Task]:
     return [Task(cost=c, period=t) for c, t in pairs]
-
-
-def responses(scenario: Scenario, profile: Profile = STRICT) -> tuple[int, ...]:
-    return tuple(t.worst_response_ns for t in simulate(scenario, profile, trace=False).threads)
 
 
 def test_aud93_bounds_with_blocking_and_jitter() -> None:

@@ -1,10 +1,10 @@
 """Scenarios with their timelines, one rule each."""
 
 import pytest
+from timelines_format import Timeline, all_timelines
 
 from hvbuild.machine.schedule import simulate
 from hvbuild.machine.trace_export import timeline
-from tests.timelines_format import Timeline, all_timelines
 
 
 @pytest.mark.parametrize("case", all_timelines(), ids=lambda case: str(case.path.stem))

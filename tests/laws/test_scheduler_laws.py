@@ -9,6 +9,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from naive_scheduler import specified_segments
+from scenario_strategies import fixed_scenarios, scenarios
+from scenarios import HOG, hog, periodic, responses
 
 import hvbuild.machine.schedule as machine
 from hvbuild.machine.measures import cpu_measures, starvations
@@ -16,12 +19,8 @@ from hvbuild.machine.profiles import PUBLISHED, SDP71, SDP80, STRICT, Profile
 from hvbuild.machine.scenario import Aps, Burst, Partition, Scenario, Sporadic, Thread
 from hvbuild.machine.scenario_reader import read_scenario
 from hvbuild.machine.schedule import Costs, Schedule, Segment, join, schedule_json, simulate
-from tests.naive_scheduler import specified_segments
-from tests.scenario_strategies import fixed_scenarios, scenarios
-from tests.scenarios import HOG, hog, periodic
-from tests.test_ground_truth import responses
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=12, deadline=None)
 MS = 1_000_000
 TICKED = st.sampled_from((PUBLISHED, SDP71, SDP80))
 WITH_PARTITIONS = st.sampled_from((PUBLISHED, SDP71))
@@ -181,7 +180,7 @@ def test_a_cpu_outside_all_masks_changes_nothing(scenario: Scenario, profile: Pr
 # --- B. priority, FIFO, round-robin (14-23) ----------------------------------------------------------
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(fixed_scenarios())
 def test_strict_is_the_specification(scenario: Scenario) -> None:
     """14-18 in `strict`: the readable specification, which scans everything, says the same."""
@@ -190,7 +189,7 @@ def test_strict_is_the_specification(scenario: Scenario) -> None:
     assert specified_segments(scenario) == found
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(fixed_scenarios())
 def test_the_lean_engine_is_the_full_engine(scenario: Scenario) -> None:
     lean = simulate(scenario, STRICT)
@@ -254,13 +253,7 @@ def test_witness_published_lets_equals_overtake_the_head() -> None:
     threads = (
         Thread(id=0, prio=10, bursts=(Burst(HOG, 1),)),
         Thread(id=1, prio=10, bursts=(Burst(HOG, 1),), start_ns=MS // 2),
-        Thread(
-            id=2,
-            prio=20,
-            policy="f",
-            bursts=(Burst(MS // 4, 3 * MS, "t"), Burst(MS // 4, 50 * MS)),
-            start_ns=1,
-        ),
+        Thread(id=2, prio=20, policy="f", bursts=timer, start_ns=1),
     )
     scenario = Scenario(cpus=1, horizon_ns=8 * MS, threads=threads)
     published = [s.thread for s in simulate(scenario, PUBLISHED).segments if s.start >= 4 * MS]
@@ -498,7 +491,7 @@ def test_one_vcpu_alone_takes_its_work_and_its_exits(count: int, work: int, cost
 # --- F. monotonicity (48-55) ---------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(2, 6), st.integers(4, 14)), min_size=2, max_size=5),
     st.integers(1, 3),
