@@ -1,6 +1,7 @@
 """The first stages: a stack's files to a checked, resolved plan, with every fault on the way."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
@@ -13,10 +14,12 @@ from hvbuild.load.layers import Layers, load_layers
 from hvbuild.load.parsecache import ParseCache
 from hvbuild.load.references import reference_faults
 from hvbuild.load.remarks import Remark, remarks_in
+from hvbuild.load.routes import with_routes
 from hvbuild.load.schema import shape_faults
 from hvbuild.load.tree import leaves
 from hvbuild.model.plan import Plan
 from hvbuild.model.stack import Stack
+from hvbuild.model.vm import MemoryKind
 from hvbuild.project import StackPlace
 from hvbuild.projectfile import ProjectFile, read_project
 from hvbuild.resolve.planner import resolve
@@ -24,6 +27,7 @@ from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import Span
+from hvbuild.units import size_text
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, Verdict
 
@@ -75,7 +79,8 @@ class Checker:
         try:
             return self._checked(place, variant, layers, inputs)
         except StackInvalid as fault:
-            raise CheckFailed(fault, tuple(inputs)) from None
+            told = StackInvalid(fault.stage, with_routes(fault.diagnostics, layers.trees))
+            raise CheckFailed(told, tuple(inputs)) from None
 
     def verdict(self, place: StackPlace, variant: str) -> Verdict:
         """What a check says, with everything it read; nothing is raised for faults of the input."""
@@ -83,7 +88,9 @@ class Checker:
             found = self.check(place, variant)
         except CheckFailed as fault:
             return Verdict(diagnostics=fault.diagnostics, inputs=fault.inputs)
-        return Verdict(diagnostics=found.diagnostics, inputs=found.inputs)
+        return Verdict(
+            diagnostics=found.diagnostics, inputs=found.inputs, facts=tuple(_in_few_words(found.plan))
+        )
 
     def _checked(self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]) -> Checked:
         project = self.project(place.root)
@@ -106,8 +113,23 @@ class Checker:
             plan=plan,
             catalog=catalog,
             inputs=tuple(inputs),
-            diagnostics=final.ordered,
+            diagnostics=with_routes(final.ordered, layers.trees),
         )
+
+
+def _in_few_words(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What tells one product from another at a glance."""
+    stack = plan.stack
+    kinds = Counter(core.kind for core in stack.board.cores)
+    sizes = {region.name: region.size or 0 for region in stack.regions}
+    blocks = [block for guest in stack.guests for block in guest.ram if block.kind is MemoryKind.RAM]
+    ram = sum(block.size if isinstance(block.size, int) else sizes.get(block.region, 0) for block in blocks)
+    yield "board", stack.board.name
+    yield "target", stack.target
+    yield "cores", " + ".join(f"{count} {kind}" for kind, count in kinds.items())
+    yield "guests", " ".join(guest.name for guest in stack.guests)
+    yield "vCPUs", " ".join(str(len(guest.vcpus)) for guest in stack.guests)
+    yield "guest memory", size_text(ram)
 
 
 def _bound(place: StackPlace, variant: str, layers: Layers, faults: Diagnostics) -> Stack:

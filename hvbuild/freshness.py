@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 from hvbuild.store import digest, file_digest
+from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, tool_digest
 
 STATE = ".hvbuild-state.json"
@@ -28,15 +30,34 @@ def state_data(inputs: Iterable[NamedDigest], outputs: dict[str, str]) -> bytes:
 
 @dataclass(slots=True)
 class Digests:
-    """Mutable: digests of files, each taken once for each process."""
+    """Mutable: digests of files, each read once: inputs for good, outputs until they are written again."""
 
     known: dict[str, str | None]
+    outputs: dict[str, tuple[tuple[int, int, int], bytes, str]] = field(default_factory=dict)
 
     def of(self, path: str) -> str | None:
         """The sha256 of the file, or None where there is none."""
         if path not in self.known:
             self.known[path] = file_digest(Path(path))
         return self.known[path]
+
+    def of_output(self, path: Path) -> str:
+        """The sha256 of a file that this process's tasks write; OSError where there is none."""
+        return self._output(path)[2]
+
+    def state(self, folder: Path) -> Any:
+        """What a build folder says it was made from, as JSON; OSError or ValueError without it."""
+        return json.loads(self._output(folder / STATE)[1])
+
+    def _output(self, path: Path) -> tuple[tuple[int, int, int], bytes, str]:
+        facts = path.stat()
+        seal = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+        held = self.outputs.get(str(path))
+        if held is None or held[0] != seal:
+            data = path.read_bytes()
+            held = (seal, data if path.name == STATE else b"", digest(data))
+            self.outputs[str(path)] = held
+        return held
 
 
 def is_fresh(folder: Path, wanted: Iterable[str], digests: Digests) -> bool:
@@ -45,7 +66,7 @@ def is_fresh(folder: Path, wanted: Iterable[str], digests: Digests) -> bool:
     `wanted` are outputs that must be among those recorded.
     """
     try:
-        held = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        held = digests.state(folder)
         if held["layout"] != _LAYOUT or held["tool"] != tool_digest():
             return False
         outputs: dict[str, str] = held["outputs"]
@@ -53,7 +74,7 @@ def is_fresh(folder: Path, wanted: Iterable[str], digests: Digests) -> bool:
             return False
         if any(digests.of(name) != known for name, known in held["inputs"]):
             return False
-        return all(file_digest(folder / name) == known for name, known in outputs.items())
+        return all(digests.of_output(folder / name) == known for name, known in outputs.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 

@@ -15,7 +15,7 @@ from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.project import BASE, PROJECT_FILE, StackPlace, project_stacks
 from hvbuild.store import write_file
 from hvbuild.values import dataclass
-from hvbuild.verdicts import tool_digest
+from hvbuild.verdicts import NamedDigest, tool_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,16 +62,20 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """The products of a project in the order of the matrix, and what is wrong with that."""
+    """The products of a project in the order of the matrix, and what is wrong with that.
+
+    `inputs` is what was read of the project file for all of them.
+    """
 
     products: tuple[Product, ...]
     faults: tuple[Diagnostic, ...] = ()
+    inputs: tuple[NamedDigest, ...] = ()
 
 
 def expanded(root: Path, project: "ProjectFile") -> Matrix:
     """The products that the project file at `root` asks for; every variant of every stack without rows."""
     if project.faults:
-        return Matrix((), project.faults)
+        return Matrix((), project.faults, project.inputs)
     places = {place.name: place for place in project_stacks(root)}
     if not project.rows:
         cells = [_Cell(stack=name, variant=word) for name, at in places.items() for word in at.variants]
@@ -85,7 +89,8 @@ def expanded(root: Path, project: "ProjectFile") -> Matrix:
         for each in project.exclusions
         if not any(_fits(cell, each) for cell in cells)
     ]
-    return Matrix(tuple(Product(places[cell.stack], cell.word) for cell in kept), tuple(faults))
+    products = tuple(Product(places[cell.stack], cell.word) for cell in kept)
+    return Matrix(products, tuple(faults), project.inputs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

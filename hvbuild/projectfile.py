@@ -11,7 +11,7 @@ from hvbuild.load.tree import Mapping, Scalar
 from hvbuild.project import PROJECT_FILE
 from hvbuild.rules.allowance import Level
 from hvbuild.source import Span
-from hvbuild.store import RULES_OF, file_digest
+from hvbuild.store import RULES_OF, digest, rules_of
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest
 
@@ -75,11 +75,14 @@ class ProjectFile:
 def read_project(root: Path, files: Files) -> ProjectFile:
     """The project file in the folder `root`, with its faults as values."""
     path = root / PROJECT_FILE
-    rules = path.as_posix() + RULES_OF
-    inputs = (NamedDigest(rules, file_digest(Path(rules))),)
+    name = path.as_posix() + RULES_OF
     reading = files.reading(path)
-    if isinstance(reading, Unreadable) or reading.root is None:
-        return ProjectFile(faults=() if isinstance(reading, Unreadable) else reading.faults, inputs=inputs)
+    if isinstance(reading, Unreadable):
+        return ProjectFile(inputs=(NamedDigest(name, None),))
+    rules = rules_of(reading.file.text.encode())
+    inputs = (NamedDigest(name, digest(rules) if rules is not None else None),)
+    if reading.root is None:
+        return ProjectFile(faults=reading.faults, inputs=inputs)
     tree = reading.root
     fault = format_fault(tree)
     faults = (*reading.faults, *((fault,) if fault is not None else shape_faults(tree, "project")))
@@ -115,7 +118,8 @@ def _choices(item: Mapping, key: str) -> Iterator[Choice]:
             yield Choice(Named(node.text, node.span))
         elif isinstance(node, Mapping):
             name, variant = node.scalar("name"), node.scalar("variant")
-            assert name is not None and variant is not None, "the schema demands both"
+            assert name is not None, "the schema demands it"
+            assert variant is not None, "the schema demands it"
             yield Choice(Named(name.text, name.span), Named(variant.text, variant.span))
 
 

@@ -1,13 +1,16 @@
-"""doit tasks for every stack and variant of a project: check, render, certify, build, image.
+"""doit tasks for every product of a project: check, render, certify, build, image.
 
 A project's own dodo.py takes them over in two lines:
 
     from hvbuild.tasks import DOIT_CONFIG, tasks_for
     def task_hvbuild(): yield from tasks_for(".")
 
+Tasks are named `STEP:STACK/VARIANT`. A task of that project depends on `task_dep: ["certify:sdv/base"]`, or
+on `file_dep: ["build/sdv/base/certificate.json"]`, which `certify:` makes as `render:` makes `manifest.json`.
 Making the task list reads no model: whether something is to be done is asked of the build folders alone.
 """
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -16,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from hvbuild.freshness import Digests, is_fresh
-from hvbuild.project import StackPlace, project_stacks
-from hvbuild.store import cache_folder
+from hvbuild.matrix import Product, products_of
+from hvbuild.project import PROJECT_FILE
+from hvbuild.store import FolderBusy, cache_folder, locked
 from hvbuild.verdicts import VerdictCache
 
 Task = dict[str, Any]
+IsDone = Callable[[Digests], bool]
 
 DOIT_CONFIG = {
     "default_tasks": ["build"],
@@ -42,51 +47,66 @@ _ABOUT = {
 
 
 def tasks_for(root: str | Path = ".", build: str | Path | None = None) -> Iterator[Task]:
-    """One task for each step, stack and variant of the project at `root`, as doit reads them.
+    """One task for each step and product of the project at `root`, as doit reads them.
 
-    Names are `STEP:STACK/VARIANT`, for other tasks to depend on; `build` moves the build folders away from
-    `root`/build.
+    The products are those of the project file's matrix, or every variant of every stack without one. `build`
+    moves the build folders away from `root`/build.
     """
     base = Path(root)
     digests = Digests({})
     for step, about in _ABOUT.items():
-        yield {"basename": step, "name": None, "doc": about.format("every stack and variant")}
-    for place in project_stacks(base):
-        for variant in place.variants:
-            folder = place.build_folder(variant)
-            if build is not None:
-                folder = Path(build) / place.name / variant
-            yield from _variant_tasks(place, variant, folder, digests)
+        yield {"basename": step, "name": None, "doc": about.format("every product")}
+    products = products_of(base, cache_folder(os.environ))
+    if products is None:
+        yield from _faulty_project(base)
+    for product in products or ():
+        folder = product.place.build_folder(product.variant)
+        if build is not None:
+            folder = Path(build) / product.name
+        yield from _product_tasks(product, folder, digests)
 
 
-def _variant_tasks(place: StackPlace, variant: str, folder: Path, digests: Digests) -> Iterator[Task]:
-    name = f"{place.name}/{variant}"
+def _faulty_project(root: Path) -> Iterator[Task]:
+    """In place of all products, one task that says what is wrong with the project file."""
+    words = ("check", "--matrix", str(root))
+    about = f"say what is wrong with {PROJECT_FILE}"
+    yield {"basename": "check", "name": PROJECT_FILE, "actions": [(run_command, [words])], "doc": about}
+    needed = [f"check:{PROJECT_FILE}"]
+    yield {"basename": "build", "name": PROJECT_FILE, "actions": [], "task_dep": needed, "doc": about}
 
-    def fresh(outputs: tuple[str, ...]) -> Callable[[], bool]:
-        return lambda: is_fresh(folder, outputs, digests)
 
-    words = ("--variant", variant, "-o", str(folder))
-    yield _task("check", name, place, ("--variant", variant), [_is_checked(place, variant)])
-    yield _task("render", name, place, words, [fresh(_RENDERED)], after="check")
-    yield _task("certify", name, place, words, [fresh(_CERTIFIED)], after="render")
+def _product_tasks(product: Product, folder: Path, digests: Digests) -> Iterator[Task]:
+    words = ("--variant", product.variant, "-o", str(folder))
+
+    def has(outputs: tuple[str, ...]) -> IsDone:
+        return lambda known: is_fresh(folder, outputs, known)
+
+    yield _task("check", product, ("--variant", product.variant), digests, done=_is_checked(product))
+    yield _task("render", product, words, digests, done=has(_RENDERED), after="check") | {
+        "targets": [str(folder / "manifest.json")]
+    }
+    yield _task("certify", product, words, digests, done=has(_CERTIFIED), after="render") | {
+        "targets": [str(folder / "certificate.json")]
+    }
     yield {
         "basename": "build",
-        "name": name,
+        "name": product.name,
         "actions": [],
-        "task_dep": [f"certify:{name}"],
-        "doc": _ABOUT["build"].format(name),
+        "task_dep": [f"certify:{product.name}"],
+        "doc": _ABOUT["build"].format(product.name),
     }
-    yield _task("image", name, place, words, [False], after="certify")
+    yield _task("image", product, words, digests, done=lambda known: False, after="certify")
 
 
 def _task(
-    step: str, name: str, place: StackPlace, words: tuple[str, ...], current: list[Any], *, after: str = ""
+    step: str, product: Product, words: tuple[str, ...], digests: Digests, *, done: IsDone, after: str = ""
 ) -> Task:
+    name = product.name
     return {
         "basename": step,
         "name": name,
-        "actions": [(run_command, [(step, str(place.file), *words)])],
-        "uptodate": current,
+        "actions": [(run_once, [(step, str(product.place.file), *words), done])],
+        "uptodate": [lambda: done(digests)],
         "task_dep": [f"{after}:{name}"] if after else [],
         "doc": _ABOUT[step].format(name),
         "title": _title,
@@ -97,14 +117,35 @@ def _title(task: Any) -> str:
     return str(task.name)
 
 
-def _is_checked(place: StackPlace, variant: str) -> Callable[[], bool]:
-    """True when the cached verdict on the variant's present inputs holds no error."""
+def _is_checked(product: Product) -> IsDone:
+    """True when the cached verdict on the product's present inputs holds no error."""
 
-    def current() -> bool:
-        verdict = VerdictCache(cache_folder(os.environ)).find(("check", str(place.file), variant))
+    def current(known: Digests) -> bool:
+        question = ("check", str(product.place.file), product.variant)
+        verdict = VerdictCache(cache_folder(os.environ)).find(question, known.of)
         return verdict is not None and all(each.severity != "error" for each in verdict.diagnostics)
 
     return current
+
+
+def run_once(words: tuple[str, ...], done: IsDone) -> bool:
+    """Run `hvbuild WORDS`, or wait for another doit that does so now and take what it made."""
+    key = "\0".join((str(Path.cwd()), *words))
+    place = cache_folder(os.environ) / "running" / hashlib.sha256(key.encode()).hexdigest()
+    try:
+        with locked(place, patience=0.0):
+            return run_command(words)
+    except FolderBusy:
+        print(f"{' '.join(words)}: another build is at it, waiting", file=sys.stderr)
+    except OSError:
+        # A cache that cannot be written keeps nobody from building; build folders have locks of their own.
+        return run_command(words)
+    with locked(place, patience=_LONGEST):
+        return done(Digests({})) or run_command(words)
+
+
+# Certificates of large systems take minutes; a day tells a stuck build from a long one.
+_LONGEST = 86_400.0
 
 
 def run_command(words: tuple[str, ...]) -> bool:

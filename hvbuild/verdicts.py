@@ -19,7 +19,7 @@ from hvbuild.store import file_digest, write_file
 from hvbuild.values import dataclass
 from hvbuild.version import __version__
 
-_LAYOUT = 1
+_LAYOUT = 2
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -33,10 +33,11 @@ class NamedDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a check said, and everything it read."""
+    """What a check said, everything it read, and what the system is in a few words where it is valid."""
 
     diagnostics: tuple[Diagnostic, ...]
     inputs: tuple[NamedDigest, ...]
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -72,7 +73,8 @@ class VerdictCache:
             inputs = tuple(NamedDigest(name, known) for name, known in held["inputs"])
             if any(of(item.name) != item.digest for item in inputs):
                 return None
-            return Verdict(diagnostics=_diagnostics(held["diagnostics"]), inputs=inputs)
+            facts = tuple((name, text) for name, text in held["facts"])
+            return Verdict(diagnostics=_diagnostics(held["diagnostics"]), inputs=inputs, facts=facts)
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
 
@@ -83,6 +85,7 @@ class VerdictCache:
                 "layout": _LAYOUT,
                 "inputs": [[item.name, item.digest] for item in verdict.inputs],
                 "diagnostics": [_as_json(diagnostic) for diagnostic in verdict.diagnostics],
+                "facts": verdict.facts,
             }
         )
         place = self._place(question)

@@ -6,11 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from hvbuild.checking import Checked
+    from hvbuild.matrix import Matrix
     from hvbuild.project import StackPlace
-    from hvbuild.verdicts import Verdict
+    from hvbuild.verdicts import NamedDigest, Verdict
 
 
 def opened(stack: Path) -> StackPlace:
@@ -30,23 +32,51 @@ def checked(place: StackPlace, variant: str) -> Checked:
     return Checker(cache_folder(os.environ)).check(place, variant)
 
 
-def verdicts(place: StackPlace, variants: tuple[str, ...]) -> list[tuple[str, Verdict]]:
-    """What a check of each variant says; the model is loaded only for what the cache does not know."""
+def verdicts(
+    asked: Sequence[tuple[StackPlace, str]], inputs: Iterable[NamedDigest] = ()
+) -> list[tuple[tuple[StackPlace, str], Verdict]]:
+    """What a check of each stack and variant says, in that order.
+
+    Files are read and parsed once for all of them, those of `inputs` not again; the model is loaded only for
+    what the cache does not know.
+    """
+    from hvbuild.freshness import Digests
     from hvbuild.store import cache_folder
     from hvbuild.verdicts import VerdictCache
 
     folder = cache_folder(os.environ)
     cache = VerdictCache(folder)
+    digests = Digests({item.name: item.digest for item in inputs})
     checker = None
-    answers: list[tuple[str, Verdict]] = []
-    for variant in variants:
+    answers: list[tuple[tuple[StackPlace, str], Verdict]] = []
+    for place, variant in asked:
         question = ("check", str(place.file), variant)
-        known = cache.find(question)
+        known = cache.find(question, digests.of)
         if known is None:
             from hvbuild.checking import Checker
 
             checker = checker or Checker(folder)
             known = checker.verdict(place, variant)
             cache.keep(question, known)
-        answers.append((variant, known))
+        answers.append(((place, variant), known))
     return answers
+
+
+def asked_products(path: Path) -> Matrix:
+    """The products of the project whose folder `path` is, or of the one stack that `path` is."""
+    from hvbuild.load.files import Files
+    from hvbuild.matrix import Matrix, expanded
+    from hvbuild.project import STACK_FILE
+    from hvbuild.projectfile import read_project
+
+    if path.is_file() or (path / STACK_FILE).is_file():
+        place = opened(path)
+        whole = expanded(place.root, read_project(place.root, Files()))
+        here = place.folder.resolve()
+        return Matrix(
+            tuple(each for each in whole.products if each.place.folder.resolve() == here),
+            whole.faults,
+            whole.inputs,
+        )
+    list(path.iterdir())
+    return expanded(path, read_project(path, Files()))
