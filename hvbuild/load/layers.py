@@ -65,6 +65,11 @@ class Layers:
     variants: tuple[str, ...] = ()
     absent: tuple[Path, ...] = ()
 
+    @property
+    def trees(self) -> tuple[Mapping, ...]:
+        """The trees there are: the stack's, then the board's."""
+        return tuple(tree for tree in (self.stack, self.board) if tree is not None)
+
 
 def stack_file(path: Path) -> Path:
     """The stack.yaml that a user's STACK means: a folder's own, or the file itself."""
