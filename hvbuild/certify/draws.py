@@ -6,7 +6,7 @@ number is a simpler run and a shrunk counterexample can be read.
 
 from dataclasses import dataclass
 
-from hvbuild.certify.threads import HostThread
+from hvbuild.machine.threads import HostThread
 
 Run = tuple[tuple[str, int], ...]
 """Named numbers of one run, in the order of its fields."""

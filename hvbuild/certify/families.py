@@ -6,20 +6,12 @@ from typing import Any
 
 from hvbuild.certify.draws import Field, Run, drawn, thread_field
 from hvbuild.certify.ground import Ground
-from hvbuild.certify.playing import (
-    AttackRun,
-    Part,
-    ScheduleRun,
-    busy_part,
-    horizon_of,
-    overhead_ns,
-    play,
-    regular_part,
-)
+from hvbuild.certify.playing import AttackRun, ScheduleRun, busy_part, horizon_of, play, regular_part
 from hvbuild.certify.probing import PROBES, probe_fields, probe_run
 from hvbuild.certify.property import Family
-from hvbuild.certify.threads import DEFAULT_SCHED, HostThread
+from hvbuild.machine.parts import Part
 from hvbuild.machine.scenario import Burst
+from hvbuild.machine.threads import DEFAULT_SCHED, HostThread
 
 ATTACKS = ("spin", "storm", "probe", "reset")
 # The storm's interrupts come in bursts, this long after the last burst was handled: each source is masked
@@ -186,7 +178,7 @@ def _restarting(ground: Ground, guest: str) -> Part:
     )
     zeroed = memory.zeroed if memory is not None else 0
     clearing = max(1, ground.terms.costs.moving_ns("zeroing", zeroed))
-    return Part(thread=thread, bursts=(Burst(clearing + overhead_ns(ground, thread), 0, "i"),), loop=False)
+    return Part(thread=thread, bursts=(Burst(clearing + ground.overhead_ns(thread), 0, "i"),), loop=False)
 
 
 # --- partitions under full load ---------------------------------------------------------------------------

@@ -6,11 +6,11 @@ from functools import cached_property
 from hvbuild.certify.places import named_path
 from hvbuild.certify.subject import Subject
 from hvbuild.certify.terms import Terms, terms_of
-from hvbuild.certify.threads import HostThread, cpu_count, host_threads, under
 from hvbuild.machine.claims import Claim
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
 from hvbuild.machine.profiles import PROFILES, Profile, profile
+from hvbuild.machine.threads import HostThread, cpu_count, host_threads, titled, under
 from hvbuild.model.plan import GuestPlan, Plan
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
@@ -65,6 +65,14 @@ class Ground:
         """Capacity of each pCPU; 1024 is the fastest kind of the board."""
         known = {core.number: core.capacity for core in self.plan.stack.board.cores}
         return tuple(known.get(cpu, 1024) for cpu in range(self.cpus))
+
+    def overhead_ns(self, thread: HostThread) -> int:
+        """Host time of each job of `thread` besides its work: exits, switches there and back, moves."""
+        terms = self.terms
+        demand = thread.demand
+        exits = (demand.accesses * max(1, demand.burst) if demand is not None else 0) * terms["vdev-exit"]
+        moves = terms["migration"] if len(thread.cpus) > 1 else 0
+        return exits + 2 * terms["context-switch"] + terms["ipi"] + moves
 
     def planned(self, index: int) -> GuestPlan | None:
         """The plan of VM number `index`, None for a VM that nobody planned."""
@@ -131,19 +139,11 @@ def ground_of(subject: Subject) -> Ground:
     declared = replace(subject.plan.system, vms=tuple(guest.vm for guest in guests))
     return Ground(
         subject=subject,
-        system=_titled(subject.system, guests),
-        declared=_titled(declared, guests),
+        system=titled(subject.system, subject.plan),
+        declared=titled(declared, subject.plan),
         profile=chosen,
         terms=terms_of(subject.plan.stack.board),
     )
-
-
-def _titled(system: System, guests: tuple[GuestPlan, ...]) -> System:
-    vms = tuple(
-        replace(vm, title=guests[index].guest.name) if index < len(guests) else vm
-        for index, vm in enumerate(system.vms)
-    )
-    return replace(system, vms=vms)
 
 
 def _guest(memory: MachineMemory, index: int) -> GuestMemory | None:

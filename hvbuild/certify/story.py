@@ -1,8 +1,9 @@
 """Counterexamples in words: who did what when, and the line to change."""
 
 from hvbuild.certify.outcome import Finding
-from hvbuild.certify.playing import Job, Part, ScheduleRun
+from hvbuild.certify.playing import ScheduleRun
 from hvbuild.certify.properties.times import ms
+from hvbuild.machine.parts import Job, Part
 from hvbuild.units import duration_text
 
 # Lines of a story; more is no longer read.
@@ -36,6 +37,8 @@ def lateness(run: ScheduleRun, part: Part, job: Job, bound: int) -> Finding:
 def waiting(run: ScheduleRun, part: Part, since: int, length: int, bound: int) -> Finding:
     """The finding that `part` is ready from `since` for `length` without running."""
     thread = part.thread
+    cut = since + length >= run.horizon
+    ended = "still waits when the run ends" if cut else f"runs again {ms(length)} later"
     blocker = _main_blocker(run, part, since, since + length)
     place, change = _remedy(part, blocker)
     return Finding(
@@ -47,7 +50,7 @@ def waiting(run: ScheduleRun, part: Part, since: int, length: int, bound: int) -
             *_opening(run),
             f"{thread.spelled} is ready at {ms(since)}",
             *_course(run, part, since, since + length),
-            f"it runs again {ms(length)} later; its bound is {duration_text(bound)}",
+            f"it {ended}; its bound is {duration_text(bound)}",
         ),
         change=change,
         numbers=(("wait ns", length), ("bound ns", bound)),

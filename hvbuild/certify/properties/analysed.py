@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from functools import partial
 
-from hvbuild.certify.bounds import Bound, response_bound
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Proved, Refused
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.properties.loads import vcpus_of
 from hvbuild.certify.properties.times import ms
 from hvbuild.certify.property import Family, Method, Property
-from hvbuild.certify.threads import HostThread
+from hvbuild.machine.bounds import Bound, response_bound
+from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
 from hvbuild.units import duration_text
 

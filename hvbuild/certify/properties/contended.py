@@ -5,12 +5,13 @@ from itertools import pairwise
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
-from hvbuild.certify.playing import Part, ScheduleRun, bound_of, spins_of
+from hvbuild.certify.playing import ScheduleRun, bound_of, spins_of
 from hvbuild.certify.properties.analysed import has_sporadic
 from hvbuild.certify.properties.loads import budgets_of, has_partitions, vcpus_of
 from hvbuild.certify.properties.runs import waits_are_bounded
 from hvbuild.certify.properties.times import ms
 from hvbuild.certify.property import KERNELS, Family, Method, Property
+from hvbuild.machine.parts import Part
 from hvbuild.machine.schedule import SPINNING
 from hvbuild.model.vm import Sporadic
 from hvbuild.units import duration_text

@@ -6,11 +6,10 @@ from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Exhausted, Finding, Refused
-from hvbuild.certify.playing import overhead_ns
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.properties.times import ms
 from hvbuild.certify.property import Family, Method, Property, always
-from hvbuild.certify.threads import HostThread, cpus_text
+from hvbuild.machine.threads import HostThread, cpus_text
 
 
 def vcpus_of(threads: Iterable[HostThread]) -> tuple[HostThread, ...]:
@@ -114,12 +113,12 @@ def unions(sets: Iterable[frozenset[int]]) -> tuple[frozenset[int], ...]:
 def utilisation(ground: Ground, thread: HostThread) -> Fraction:
     """The share of the board's fastest pCPU that `thread` asks for; a busy one asks for all of one."""
     demand = thread.demand
-    if demand is None:
+    if demand is None or thread.rests:
         return Fraction(0)
     if demand.period is None or demand.work is None:
         return Fraction(1)
     burst = max(1, demand.burst)
-    work = int(demand.work) * burst + overhead_ns(ground, thread)
+    work = int(demand.work) * burst + ground.overhead_ns(thread)
     return Fraction(work, int(demand.period) * burst)
 
 

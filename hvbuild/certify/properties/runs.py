@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from functools import partial
 
-from hvbuild.certify.bounds import response_bound
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
-from hvbuild.certify.playing import Job, Part, ScheduleRun, bound_of, longest_wait
+from hvbuild.certify.playing import ScheduleRun, bound_of, longest_wait
 from hvbuild.certify.properties.loads import has_partitions, vcpus_of
 from hvbuild.certify.properties.times import ms
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.certify.story import lateness, waiting
-from hvbuild.machine.schedule import GUEST, HOST
+from hvbuild.machine.bounds import response_bound
+from hvbuild.machine.parts import WORKING, Job, Part
 from hvbuild.model.vm import Sporadic
 
 _WINDOW = 100_000_000
@@ -99,7 +99,7 @@ def time_adds_up(_ground: Ground, run: ScheduleRun) -> Finding | None:
         if row.start < free[row.cpu] or row.start < ends.get(row.thread, 0) or row.end > run.horizon:
             return _nonsense(run, f"CPU {row.cpu} runs two things at {ms(row.start)}")
         free[row.cpu] = ends[row.thread] = row.end
-        if row.mode in (GUEST, HOST):
+        if row.mode in WORKING:
             speed = run.schedule.scenario.speeds[row.cpu] if run.schedule.scenario.speeds else 1
             ran[row.thread] += (row.end - row.start) * speed
     for number, part in enumerate(run.parts):

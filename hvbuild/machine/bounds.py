@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from hvbuild.certify.ground import Ground
-from hvbuild.certify.playing import overhead_ns
-from hvbuild.certify.threads import HostThread
+from hvbuild.machine.setting import Setting
+from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
 
 # Jobs of one busy period that are looked at before it is taken as endless.
@@ -35,11 +34,11 @@ class Bound:
     reason: str = ""
 
 
-def cost_ns(ground: Ground, thread: HostThread, cpu: int) -> int:
+def cost_ns(setting: Setting, thread: HostThread, cpu: int) -> int:
     """One job of `thread` on `cpu`, everything that the host does for it included, in that CPU's time."""
     demand = thread.demand
     work = int(demand.work or 0) * max(1, demand.burst) if demand is not None else 0
-    return -(-(work + overhead_ns(ground, thread)) * 1024 // max(1, ground.speeds[cpu]))
+    return -(-(work + setting.overhead_ns(thread)) * 1024 // max(1, setting.speeds[cpu]))
 
 
 def _period(thread: HostThread) -> int:
@@ -57,7 +56,7 @@ def _server(budget: int, period: int, window: int) -> int:
 
 
 def request_of(
-    ground: Ground, thread: HostThread, cpu: int, level: int, *, trusting: bool = True
+    setting: Setting, thread: HostThread, cpu: int, level: int, *, trusting: bool = True
 ) -> Request | None:
     """What `thread` can ask for on `cpu` at `level` or above; None: without end.
 
@@ -67,10 +66,10 @@ def request_of(
     sched = thread.sched
     server: Request | None = None
     if isinstance(sched, Sporadic) and sched.low_priority < level:
-        budget = -(-(int(sched.initial_budget) + int(ground.system.host.tick)) * 1024 // ground.speeds[cpu])
+        budget = -(-(int(sched.initial_budget) + int(setting.system.host.tick)) * 1024 // setting.speeds[cpu])
         server = partial(_server, budget, int(sched.replenishment_period))
     period = _period(thread)
-    regular = partial(_regular, cost_ns(ground, thread, cpu), period) if period else None
+    regular = partial(_regular, cost_ns(setting, thread, cpu), period) if period else None
     if server is None:
         return regular
     if regular is None or not trusting:
@@ -79,10 +78,10 @@ def request_of(
 
 
 def response_bound(
-    ground: Ground, thread: HostThread, threads: Iterable[HostThread], *, trusting: bool = True
+    setting: Setting, thread: HostThread, threads: Iterable[HostThread], *, trusting: bool = True
 ) -> Bound:
     """The worst response of a pinned `thread` among `threads`."""
-    reason = _unprovable(ground, thread)
+    reason = _unprovable(setting, thread)
     if reason:
         return Bound(response_ns=None, reason=reason)
     (cpu,) = thread.cpus
@@ -93,9 +92,9 @@ def response_bound(
     for other in threads:
         if other.name == thread.name or cpu not in other.cpus or other.priority < level:
             continue
-        if other.demand is None:
+        if other.rests:
             continue
-        request = request_of(ground, other, cpu, level, trusting=trusting)
+        request = request_of(setting, other, cpu, level, trusting=trusting)
         who.append(other.name)
         if request is None:
             endless = other.priority > level
@@ -104,18 +103,18 @@ def response_bound(
         requests.append(request)
         plain = other.cpus == thread.cpus and other.priority > level and not isinstance(other.sched, Sporadic)
         exact = exact and plain
-    worst = _busy_period(cost_ns(ground, thread, cpu), _period(thread), requests)
+    worst = _busy_period(cost_ns(setting, thread, cpu), _period(thread), requests)
     return Bound(response_ns=worst, exact=exact, who=tuple(who))
 
 
-def _unprovable(ground: Ground, thread: HostThread) -> str:
-    if len(thread.cpus) != 1 or not thread.cpus <= set(range(ground.cpus)):
+def _unprovable(setting: Setting, thread: HostThread) -> str:
+    if len(thread.cpus) != 1 or not thread.cpus <= set(range(setting.cpus)):
         return "it may run on several pCPUs"
     if isinstance(thread.sched, Sporadic):
         return "it is sporadic itself"
     if not _period(thread):
         return "its load has no period"
-    if ground.system.host.partitions and ground.profile.partitions:
+    if setting.system.host.partitions and setting.profile.partitions:
         return "partitions divide the pCPUs"
     return ""
 

@@ -49,6 +49,11 @@ class HostThread:
         return sum(1 << cpu for cpu in self.cpus)
 
     @property
+    def rests(self) -> bool:
+        """True when it never asks for its CPU: an idle load, or none that anybody named."""
+        return self.demand is None or self.demand.pattern == "idle"
+
+    @property
     def spelled(self) -> str:
         """How a story calls it: name, priority, CPUs."""
         letter = {RoundRobin: "r", Fifo: "f", Sporadic: "s"}[type(self.sched)]
@@ -91,9 +96,28 @@ def host_threads(system: System, plan: Plan) -> tuple[HostThread, ...]:
 
 
 def under(threads: tuple[HostThread, ...], workload: Workload) -> tuple[HostThread, ...]:
-    """`threads` with the demands that `workload` sets in place of their own."""
+    """`threads` with the demands that `workload` sets in place of their own.
+
+    A demand under the name of a guest is one for each of its vCPUs that it does not name apart.
+    """
     demands = dict(workload.demands)
-    return tuple(replace(row, demand=demands.get(row.name, row.demand)) for row in threads)
+    return tuple(
+        replace(row, demand=demands.get(row.name, demands.get(row.guest or row.name, row.demand)))
+        for row in threads
+    )
+
+
+def titled(system: System, plan: Plan) -> System:
+    """`system` with its VMs under the names of the plan's guests.
+
+    What is read back knows a VM by its system name, and two guests may call themselves by one.
+    """
+    guests = plan.guests
+    vms = tuple(
+        replace(vm, title=guests[index].guest.name) if index < len(guests) else vm
+        for index, vm in enumerate(system.vms)
+    )
+    return replace(system, vms=vms)
 
 
 def _vcpus(
