@@ -1,5 +1,6 @@
 """Names inside a stack that point at other things of it: each must point at something, once."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
@@ -52,7 +53,14 @@ SAID_TWICE = Code(
     meaning="One fact is given in two ways that exclude each other.",
     source="hvbuild: each fact is said once",
 )
-CODES = (UNKNOWN_NAME, NAME_TWICE, LINK_ENDS, WRONG_KIND, NOTHING_SAID, SAID_TWICE)
+NOT_A_COMMAND = Code(
+    code="HV1036",
+    name="not-a-command",
+    severity=Severity.ERROR,
+    meaning="A command line has no program, or a quote in it is never closed.",
+    source="POSIX shell quoting, by which hvbuild splits commands into words",
+)
+CODES = (UNKNOWN_NAME, NAME_TWICE, LINK_ENDS, WRONG_KIND, NOTHING_SAID, SAID_TWICE, NOT_A_COMMAND)
 
 
 def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
@@ -275,6 +283,8 @@ def _services(stack: Stack) -> Iterator[Diagnostic]:
     vdevs = [f"{guest.name}.{vdev.name}" for guest in stack.guests for vdev in guest.vdevs]
     for service in stack.host.services:
         where = f"service `{service.name}`"
+        if not _program(service.command):
+            yield NOT_A_COMMAND.at(service.origin, f"the command of {where} cannot be split into words")
         for kind, names, known in (
             ("board device", service.drives, devices),
             ("vdev", service.backs, vdevs),
@@ -283,3 +293,12 @@ def _services(stack: Stack) -> Iterator[Diagnostic]:
             for name in names:
                 if name not in known:
                     yield _unknown(kind, name, known, service.origin, where)
+
+
+def _program(command: str) -> str:
+    """The first word of a command line; empty where it has none or cannot be split."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    return words[0] if words else ""

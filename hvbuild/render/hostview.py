@@ -106,11 +106,8 @@ def _script(host: HostPlan, speller: _Speller) -> Iterator[str]:
         yield speller.command(words, NOWHERE, background=False)
     for service in host.services:
         yield from _service(service, speller)
-    for peer in host.peers:
-        if any(service.command.startswith("io-sock") for service in host.services):
-            yield speller.command(("ifconfig", peer.interface, "create"), peer.origin, background=False)
-            binding = ("vpctl", peer.interface, f"peer={peer.vdev_path}", f"bind={peer.bind}")
-            yield speller.command(binding, peer.origin, background=False)
+    for command, place in peer_commands(host):
+        yield speller.command(command, place, background=False)
     for launch in host.launches:
         yield speller.command(started_by(launch), launch.origin, background=True)
 
@@ -118,6 +115,18 @@ def _script(host: HostPlan, speller: _Speller) -> Iterator[str]:
 def started_by(launch: Launch) -> tuple[str, ...]:
     """What the startup script says to start a guest: qvm itself, or the script that keeps it running."""
     return ("ksh", launch.script) if launch.script else launch_words(launch)
+
+
+def peer_commands(host: HostPlan) -> Iterator[tuple[tuple[str, ...], Origin]]:
+    """The commands that make and bind vdevpeer interfaces where io-sock runs; io-pkt is told when it starts.
+
+    Source: QNX Hypervisor 8.0, networking: `ifconfig vp0 create`, `vpctl vp0 peer=… bind=…`.
+    """
+    if not any(service.command.startswith("io-sock") for service in host.services):
+        return
+    for peer in host.peers:
+        yield ("ifconfig", peer.interface, "create"), peer.origin
+        yield ("vpctl", peer.interface, f"peer={peer.vdev_path}", f"bind={peer.bind}"), peer.origin
 
 
 def _service(service: Service, speller: _Speller) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hvbuild.model.image import Entry, Image
 from hvbuild.model.plan import HostPlan, ImageEntry, Plan
 from hvbuild.render.bootcheck import disagreements, missing_options, wanted_boot
 from hvbuild.render.codes import CONTRADICTS, LACKS, SAYS_OTHERWISE
-from hvbuild.render.hostview import service_words
+from hvbuild.render.hostview import peer_commands, service_words
 from hvbuild.render.lines import LineOrigin
 from hvbuild.render.readback_script import lacks, script_faults, started
 from hvbuild.source import Origin, SourceFile, Span
@@ -125,6 +125,9 @@ def _peers(host: HostPlan, image: Image, whole: Span) -> Iterator[Diagnostic]:
     for peer in host.peers:
         if (peer.vdev_path, peer.bind) not in bound:
             yield lacks(f"the binding of {peer.bind} to {peer.vdev_path}", whole, peer.origin)
+    for words, place in peer_commands(host):
+        if words[0] != "vpctl" and started(image, words) is None:
+            yield lacks(f"the script step `{' '.join(words)}`", whole, place)
 
 
 def _drivers(plan: Plan, image: Image) -> Iterator[Diagnostic]:
