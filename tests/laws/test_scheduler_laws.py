@@ -342,7 +342,7 @@ def high_time(schedule: Schedule) -> list[tuple[int, int]]:
     """When the server ran at its normal priority: not while it was dropped."""
     dropped = [(t, p) for t, thread, p in schedule.prio_changes if thread == 0]
     edges = [(0, 9), *dropped, (schedule.scenario.horizon_ns, 0)]
-    found = []
+    found: list[tuple[int, int]] = []
     for (start, prio), (end, _) in pairwise(edges):
         if prio == 9:
             found.extend(

@@ -38,7 +38,7 @@ def test_a_scenario_is_read_bare_or_under_its_key() -> None:
     assert (bare.tick_ns, bare.rr_mult, bare.tie, bare.threads[0].loop) == (MS, 4, "block", True)
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, object], str]] = {
     "cpus": ({"cpus": 0}, "cpus"),
     "float": ({"cpus": 1.5}, "cpus"),
     "bool": ({"horizon_ns": True}, "horizon_ns"),
