@@ -14,17 +14,12 @@ from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.meaning.buildfile_lint import lint_buildfile
 from hvbuild.model.image import Image
-from hvbuild.project import stack_place
+from hvbuild.project import project_stacks
 from hvbuild.render.readback_host import buildfile_faults
 from hvbuild.source import SourceFile
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = [
-    (place, variant)
-    for name in ("sdv", "sa8155-la", "rpi4", "x86-qemu")
-    for place in [stack_place(ROOT / "stacks" / name)]
-    for variant in place.variants
-]
+SHIPPED = [(place, variant) for place in project_stacks(ROOT) for variant in place.variants]
 NAMES = [f"{place.name}/{variant}" for place, variant in SHIPPED]
 RANDOM = "  services:\n    - {name: random, command: %s, wait_for: [/dev/random]}\n"
 
