@@ -14,7 +14,7 @@ from hvbuild.certify.ground import Ground, ground_of
 from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Refused
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
-from hvbuild.certify.replay import read_counterexample, stored_families
+from hvbuild.certify.replay import read_counterexample, stored_families, trace_of
 from hvbuild.certify.statement import PARTIAL, assembled, base_of
 from hvbuild.certify.subject import Subject
 from hvbuild.diagnostics import Diagnostic, other
@@ -26,11 +26,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counterexample:
-    """A run that breaks a guarantee, as stored beside the stack: file name and text."""
+    """A run that breaks a guarantee, as stored beside the stack: file name and text.
+
+    `trace` is the same run for a trace viewer (Chrome JSON); empty where no scheduler run is behind it.
+    """
 
     property: str
     name: str
     text: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,8 @@ def counterexamples_of(statement: Json) -> tuple[Counterexample, ...]:
             **example,
         }
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
-        found.append(Counterexample(property=row["id"], name=f"{row['id']}.json", text=text))
+        trace = trace_of(example)
+        found.append(Counterexample(property=row["id"], name=f"{row['id']}.json", text=text, trace=trace))
     return tuple(found)
 
 

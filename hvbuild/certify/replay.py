@@ -10,8 +10,11 @@ from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.places import finding_json
 from hvbuild.certify.playing import ScheduleRun
+from hvbuild.machine.profiles import profile
 from hvbuild.machine.scenario import Burst, Scenario, Thread
+from hvbuild.machine.scenario_reader import read_scenario
 from hvbuild.machine.schedule import SWITCH, Schedule, join, simulate
+from hvbuild.machine.trace_export import trace_json
 
 FORMAT = "hvbuild-counterexample/1"
 
@@ -60,6 +63,16 @@ def read_counterexample(text: str) -> Json | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return dict(held) if sound else None
+
+
+def trace_of(example: Json) -> str:
+    """The run of a counterexample as Chrome trace JSON, threads by name; empty where there is no scenario."""
+    scenario, _ = read_scenario(example.get("scenario"))
+    chosen = profile(example.get("profile", ""))
+    if scenario is None or chosen is None:
+        return ""
+    names = dict(enumerate(example["thread names"]))
+    return json.dumps(trace_json(simulate(scenario, chosen), names)) + "\n"
 
 
 def stored_families(texts: tuple[tuple[str, str], ...]) -> tuple[str, ...]:

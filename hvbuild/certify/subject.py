@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.machine.claims import Shapes, shapes_of
+from hvbuild.machine.profiles import profile_of_target
 from hvbuild.model.plan import Plan
 from hvbuild.model.system import System
 
@@ -58,12 +59,6 @@ class Subject:
     def shapes(self) -> Shapes:
         """The register windows of each vdev type."""
         return shapes_of((self.catalog or shipped_catalog()).vdevs)
-
-
-def profile_of_target(target: str) -> str:
-    """The profile that stands for a release: `sdp80` from 8.0 on, else `sdp71`."""
-    release = target.removeprefix("qnx-")
-    return "sdp80" if release.split(".")[0].isdigit() and int(release.split(".")[0]) >= 8 else "sdp71"
 
 
 def judgement_date(environment: Mapping[str, str], given: str = "") -> str:

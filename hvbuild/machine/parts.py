@@ -10,7 +10,7 @@ from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Fifo, RoundRobin
 from hvbuild.model.vm import Sporadic as SporadicSched
 
-_WORKING = (GUEST, HOST, HOLDING)  # spinning gets nothing done
+WORKING = (GUEST, HOST, HOLDING)  # spinning gets nothing done
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def jobs_of(parts: Sequence[Part], schedule: Schedule) -> dict[str, tuple[Job, .
     unit = scenario.speed_unit
     rows: dict[int, list[tuple[int, int, int]]] = {}
     for row in schedule.segments:
-        if row.mode in _WORKING:
+        if row.mode in WORKING:
             speed = scenario.speeds[row.cpu] if scenario.speeds else unit
             rows.setdefault(row.thread, []).append((row.start, row.end, speed))
     return {

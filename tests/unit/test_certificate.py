@@ -297,6 +297,7 @@ def test_a_counterexample_is_plain_replays_exactly_and_is_stored() -> None:
     assert {"0"} == set(held["run"].values())
     assert any("`linux/0`" in line for line in held["story"])
     assert simulate(scenario, chosen).segments
+    assert any(row.get("name") == "linux/0" for row in json.loads(example.trace)["traceEvents"])
 
 
 def test_a_stored_counterexample_is_played_first_and_only_refuses() -> None:

@@ -35,8 +35,13 @@ def _late(workload: str, thread: HostThread, bound: Bound) -> Finding:
         others=((thread.sched_origin, "its priority and place"),),
         story=tuple(story),
         change="raise its priority, move it to another pCPU, or take work from the threads named",
-        numbers=(("bound ns", limit), ("response ns", bound.response_ns or -1)),
+        numbers=_numbers(bound, limit),
     )
+
+
+def _numbers(bound: Bound, limit: int) -> tuple[tuple[str, int], ...]:
+    rows = (("bound ns", limit),)
+    return rows if bound.response_ns is None else (*rows, ("response ns", bound.response_ns))
 
 
 def pinned_meet_bounds(ground: Ground) -> Answer:
@@ -98,7 +103,7 @@ def _broken(thread: HostThread, server: HostThread, bound: Bound, limit: int) ->
             f"{thread.spelled} answers after {worst}",
         ),
         change="lower the budget or the priority of the sporadic vCPU, or place it elsewhere",
-        numbers=(("bound ns", limit), ("response ns", bound.response_ns or -1)),
+        numbers=_numbers(bound, limit),
     )
 
 
