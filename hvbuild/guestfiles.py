@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from hvbuild.diagnostics import Diagnostic
+from hvbuild.formats.image_kind import HEAD_BYTES, image_kind
 from hvbuild.load.files import UNREADABLE, Unreadable, read_from_disk
-from hvbuild.model.evidence import GuestFacts, GuestNeeds
-from hvbuild.model.guest import Needs
+from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
+from hvbuild.model.guest import Image, Needs
 from hvbuild.model.plan import Plan
 from hvbuild.model.system import System
 from hvbuild.source import SourceFile
@@ -26,7 +28,7 @@ class GuestReading:
 
 
 def read_guest_files(plan: Plan, folder: Path) -> GuestReading:
-    """What the `buildfile` and `devicetree` of each guest's needs tell; paths are taken from `folder`."""
+    """What each guest's images, and the files of its needs, tell; paths are taken from `folder`."""
     facts = dict(plan.system.guests)
     inputs: list[NamedDigest] = []
     faults: list[Diagnostic] = []
@@ -45,8 +47,44 @@ def read_guest_files(plan: Plan, folder: Path) -> GuestReading:
             file = SourceFile(path.as_posix(), found.decode("utf-8", "surrogateescape"))
             label = guest.vm.label
             facts[label] = _told(facts.get(label) or GuestFacts(), word, file)
+        for image in guest.guest.images:
+            # A plain name is looked up by mkifs on its search path, which is not known here.
+            if "/" in image.source:
+                read = _image(image, folder)
+                inputs.append(read.input)
+                label = guest.vm.label
+                known = facts.get(label) or GuestFacts()
+                facts[label] = replace(known, images=(*_without(known.images, image), read.facts))
     system = replace(plan.system, guests=MappingProxyType(facts))
     return GuestReading(system=system, inputs=tuple(inputs), faults=tuple(faults))
+
+
+class _ImageRead(NamedTuple):
+    facts: ImageFacts
+    input: NamedDigest
+
+
+def _without(known: tuple[ImageFacts, ...], image: Image) -> tuple[ImageFacts, ...]:
+    return tuple(each for each in known if each.path != image.load.path)
+
+
+def _image(image: Image, folder: Path) -> _ImageRead:
+    """What the file behind an image is; its source lies beside the stack."""
+    path = folder / image.source
+    found = read_from_disk(path)
+    if isinstance(found, Unreadable):
+        missing = ImageFacts(path=image.load.path, exists=False, size=image.size, origin=image.origin)
+        return _ImageRead(missing, NamedDigest(path.as_posix(), None))
+    kind = image_kind(found[:HEAD_BYTES])
+    facts = ImageFacts(
+        path=image.load.path,
+        size=len(found),
+        kind=kind.kind,
+        linked=kind.linked,
+        entry=kind.entry,
+        origin=image.origin,
+    )
+    return _ImageRead(facts, NamedDigest(path.as_posix(), hashlib.sha256(found).hexdigest()))
 
 
 def _named(needs: Needs) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,7 @@ def _region(item: Fields) -> Region:
         shared=item.flag("shared"),
         external=item.flag("external"),
         cleared=item.flag("cleared"),
+        before=item.text("before"),
         purpose=item.text("purpose"),
         source=item.text("source"),
         origin=item.node.origin,

@@ -84,6 +84,7 @@ def bind_guest(name: str, fields: Fields) -> Guest:
         verbatim=tuple(Verbatim(words=words, origin=origin) for words, origin in _verbatim(node)),
         launch=_launch(fields.inner("launch")),
         needs=_needs(fields.inner("needs")),
+        exclusive=fields.flag("exclusive"),
         asil=fields.text("asil"),
         requirements=fields.texts("requirements"),
         origin=node.origin,
@@ -102,6 +103,7 @@ def bind_demand(fields: Fields) -> Demand:
         bound=fields.duration("bound"),
         burst=node.integer("burst") or 1,
         accesses=node.integer("accesses") or 0,
+        spinlock=fields.duration("spinlock"),
         assumed=fields.text("assumed"),
         origin=node.origin,
     )

@@ -31,6 +31,9 @@ def bind_host(fields: Fields | None) -> Host:
             for item in fields.each("reserve")
             if (window := read_range(item)) is not None
         ),
+        memory=fields.size("memory"),
+        vm_overhead=fields.size("vm_overhead"),
+        housekeeping=fields.cpus("housekeeping") or frozenset(),
         origin=fields.node.origin,
     )
 

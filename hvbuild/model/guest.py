@@ -119,8 +119,9 @@ class Image:
 class Demand:
     """What a thread asks of its CPU: `work` of running time each `period`, to be done within `bound`.
 
-    `pattern` is periodic, sporadic, bursty or busy (always ready; then `period` and `work` are None).
-    `assumed` holds the reason when the load was assumed, not specified.
+    `pattern` is periodic, sporadic, bursty, busy (always ready; then `period` and `work` are None) or idle.
+    `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
+    holds the reason when the load was assumed, not specified.
     """
 
     pattern: str
@@ -129,6 +130,7 @@ class Demand:
     bound: Nanoseconds | None = None
     burst: int = 1
     accesses: int = 0
+    spinlock: Nanoseconds | None = None
     assumed: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
@@ -182,6 +184,7 @@ class Guest:
     verbatim: tuple[Verbatim, ...] = ()
     launch: GuestLaunch = field(default_factory=GuestLaunch)
     needs: Needs = field(default_factory=Needs)
+    exclusive: bool = False
     asil: str = ""
     requirements: tuple[str, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)

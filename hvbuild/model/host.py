@@ -12,7 +12,7 @@ from hvbuild.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """An adaptive partition: budget in percent of its parent's window, critical budget in nanoseconds."""
+    """An adaptive partition: budget in percent of all CPU time, taken from its parent's; critical in ns."""
 
     name: str
     budget: int
@@ -128,4 +128,7 @@ class Host:
     image: HostImage = field(default_factory=HostImage)
     smmuman: Smmuman | None = None
     reserve: tuple[tuple[AddressRange, str, Origin], ...] = ()
+    memory: int | None = None
+    vm_overhead: int | None = None
+    housekeeping: frozenset[int] = frozenset()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)

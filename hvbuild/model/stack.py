@@ -26,6 +26,7 @@ class Region:
     shared: bool = False
     external: bool = False
     cleared: bool = False
+    before: str = ""
     purpose: str = ""
     source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)

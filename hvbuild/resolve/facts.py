@@ -79,6 +79,10 @@ def _host(
         address_bits=board.address_bits,
         region_order=tuple(region.name for region in regions),
         size_cells=board.tree.size_cells if board.tree is not None else None,
+        needs=stack.host.memory,
+        vm_overhead=stack.host.vm_overhead,
+        exclusive=MappingProxyType(_exclusive(stack)),
+        housekeeping=stack.host.housekeeping,
         startup_arguments=host.startup[1:] if host is not None else None,
         modules=host.modules if host is not None else None,
         outside=(
@@ -101,6 +105,7 @@ def _regions(stack: Stack, placed: tuple[PlacedRegion, ...]) -> tuple[HostRegion
             owner=region.owner,
             external=region.external,
             cleared=region.cleared,
+            before=region.before,
             origin=region.origin,
         )
         for region in stack.regions
@@ -142,6 +147,18 @@ def _clusters(stack: Stack) -> dict[str, frozenset[int]]:
     cpus = range(len(stack.board.cores))
     always = {"_all": frozenset(cpus), **{f"_cpu-{cpu}": frozenset({cpu}) for cpu in cpus}}
     return always | {cluster.name: cluster.cpus for cluster in stack.host.clusters}
+
+
+def _exclusive(stack: Stack) -> dict[int, str]:
+    """The guest that alone may use a pCPU: the pCPUs that an exclusive guest's vCPUs are placed on."""
+    clusters = _clusters(stack)
+    return {
+        cpu: guest.name
+        for guest in stack.guests
+        if guest.exclusive
+        for vcpu in guest.vcpus
+        for cpu in sorted(vcpu.runmask or clusters.get(vcpu.cluster or "", frozenset()))
+    }
 
 
 def _partitions(stack: Stack) -> dict[str, HostPartition]:
