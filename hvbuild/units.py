@@ -124,6 +124,12 @@ def duration_text(value: int) -> str:
     return f"{value}ns"
 
 
+def milliseconds(value: int) -> str:
+    """`16.25 ms`: a time of so many nanoseconds for people, exact to the nanosecond."""
+    whole, rest = divmod(value, 1_000_000)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".") + " ms"
+
+
 def is_page_aligned(value: int) -> bool:
     """True when `value` is a multiple of the 4 KiB page."""
     return value % PAGE == 0

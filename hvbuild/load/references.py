@@ -75,6 +75,7 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
     yield from _links(stack)
     yield from _shared(stack)
     yield from _services(stack)
+    yield from _workloads(stack)
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], place: Origin, where: str) -> Diagnostic:
@@ -96,6 +97,7 @@ def _repeated_names(stack: Stack) -> Iterator[Diagnostic]:
         ("partition", [(partition.name, partition.origin) for partition in stack.host.partitions]),
         ("cluster", [(cluster.name, cluster.origin) for cluster in stack.host.clusters]),
         ("host file", [(file.path, file.origin) for file in stack.host.files]),
+        ("workload", [(workload.name, workload.origin) for workload in stack.workloads]),
         ("board device", [(device.name, device.origin) for device in stack.board.devices]),
         ("memory bank", [(bank.name, bank.origin) for bank in stack.board.memory]),
     ]
@@ -302,3 +304,18 @@ def _program(command: str) -> str:
     except ValueError:
         return ""
     return words[0] if words else ""
+
+
+def _workloads(stack: Stack) -> Iterator[Diagnostic]:
+    known = [
+        *(name for guest in stack.guests for name in (guest.name, *_vcpu_names(guest))),
+        *(service.name for service in stack.host.services),
+    ]
+    for workload in stack.workloads:
+        for name, demand in workload.demands:
+            if name not in known:
+                yield _unknown("thread", name, known, demand.origin, f"workload `{workload.name}`")
+
+
+def _vcpu_names(guest: Guest) -> list[str]:
+    return [f"{guest.name}/{number}" for number in range(max(1, len(guest.vcpus)))]

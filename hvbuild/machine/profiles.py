@@ -247,6 +247,12 @@ def profile(name: str) -> Profile | None:
     return next((p for p in PROFILES if p.name == name), None)
 
 
+def profile_of_target(target: str) -> str:
+    """The profile that stands for a release: `sdp80` from 8.0 on, else `sdp71`."""
+    release = target.removeprefix("qnx-")
+    return "sdp80" if release.split(".")[0].isdigit() and int(release.split(".")[0]) >= 8 else "sdp71"
+
+
 def assumption_lines() -> Iterator[str]:
     """What `explain model` prints: each profile, its assumptions, their provenance and switches."""
     for one in PROFILES:

@@ -126,6 +126,20 @@ class NextPeriod:
     ns: Nanoseconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """Take the spin lock `number`, spinning in the guest until it is free; no exit."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlock:
+    """Give the spin lock `number` back."""
+
+    number: int
+
+
 Action = (
     Work
     | Touch
@@ -141,6 +155,8 @@ Action = (
     | Give
     | Await
     | NextPeriod
+    | Lock
+    | Unlock
 )
 
 
@@ -216,6 +232,10 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             yield _Piece(kind="w", fresh=True)
         case NextPeriod():
             yield _Piece(kind="n", value=action.ns, fresh=True)
+        case Lock():
+            yield _Piece(kind="k", value=action.number, fresh=True)
+        case Unlock():
+            yield _Piece(kind="u", value=action.number, fresh=True)
         case _:
             assert_never(action)
 
