@@ -201,10 +201,9 @@ def _processes(
     subject: Subject, jobs: Sequence[Job], workers: int, rows: tuple[Property, ...], *, fast: bool
 ) -> Iterator[Chunk]:
     """Chunks as they are done, by processes that each read the subject once."""
-    packed = pack(subject)
-    codes = tuple(row.code for row in rows) if rows is not ALL_PROPERTIES else ()
+    packed = pack(subject, rows)
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(packed, codes, fast)
+        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(packed, fast)
     )
     with pool:
         waiting: set[Future[Chunk]] = {pool.submit(_play, job) for job in jobs}
@@ -221,10 +220,10 @@ def _processes(
 _HERE: dict[str, Any] = {}
 
 
-def _begin(packed: bytes, codes: tuple[str, ...], fast: bool) -> None:
-    """Read the subject in a process of its own; it is the same for all chunks played there."""
-    _HERE["ground"] = ground_of(pickle.loads(packed))  # noqa: S301 - packed by the process that started this one
-    _HERE["rows"] = tuple(row for row in ALL_PROPERTIES if not codes or row.code in codes)
+def _begin(packed: bytes, fast: bool) -> None:
+    """Read subject and guarantees in a process of its own; they are the same for all chunks played there."""
+    subject, _HERE["rows"] = pickle.loads(packed)  # noqa: S301 - packed by whoever started this process
+    _HERE["ground"] = ground_of(subject)
     _HERE["fast"] = fast
 
 
@@ -239,27 +238,29 @@ def _on_cluster(client: Any, room: _Room, rows: tuple[Property, ...]) -> Iterato
 
     left = room.left()
     groups = [left[at : at + CHUNKS_PER_TASK] for at in range(0, len(left), CHUNKS_PER_TASK)]
-    codes = tuple(row.code for row in rows) if rows is not ALL_PROPERTIES else ()
-    packed = client.scatter(pack(room.subject), broadcast=True)
-    futures = [client.submit(play_group, packed, codes, group, pure=False) for group in groups]
+    packed = client.scatter(pack(room.subject, rows), broadcast=True)
+    futures = [client.submit(play_group, packed, group, pure=False) for group in groups]
     for future in as_completed(futures):
         yield from (read_chunk(row) for row in future.result())
 
 
-def play_group(packed: bytes, codes: tuple[str, ...], group: Sequence[Job]) -> list[dict[str, Any]]:
+def play_group(packed: bytes, group: Sequence[Job]) -> list[dict[str, Any]]:
     """The chunks of `group` as plain data; what a cluster's worker runs."""
-    if _HERE.get("packed") != packed or _HERE.get("codes") != codes:
-        _begin(packed, codes, fast=False)
-        _HERE["packed"], _HERE["codes"] = packed, codes
+    if _HERE.get("packed") != packed:
+        _begin(packed, fast=False)
+        _HERE["packed"] = packed
     return [chunk_json(_play(job)) for job in group]
 
 
-def pack(subject: Subject) -> bytes:
-    """`subject` as bytes for another process of this version."""
+def pack(subject: Subject, rows: tuple[Property, ...] = ()) -> bytes:
+    """`subject` and `rows` as bytes for another process of this version.
+
+    A guarantee of one's own must be made of functions that a module holds, so that others can import them.
+    """
     held = io.BytesIO()
     pickler = pickle.Pickler(held, protocol=pickle.HIGHEST_PROTOCOL)
     pickler.dispatch_table = {**copyreg.dispatch_table, MappingProxyType: _proxy}
-    pickler.dump(subject)
+    pickler.dump((subject, rows))
     return held.getvalue()
 
 

@@ -19,22 +19,22 @@ class BrokenOff(Exception):  # noqa: N818 - says what happened
 
 
 def test_workers_do_not_change_the_bytes(tmp_path: Path) -> None:
-    subject = make.a_subject(examples=330)
+    subject = make.a_subject(examples=220)
     seen: list[CampaignProgress] = []
     whole = certify(subject, properties=CHOSEN)
     two = campaign(subject, folder=tmp_path, workers=2, properties=CHOSEN, report=seen.append)
 
     assert whole.data == two.data
-    assert [seen[-1].examples, len(seen)] == [330, 4]
+    assert [seen[-1].examples, len(seen)] == [220, 3]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_campaign_that_was_broken_off_goes_on(tmp_path: Path) -> None:
-    subject = make.a_subject(examples=330)
+    subject = make.a_subject(examples=220)
     seen: list[CampaignProgress] = []
 
     def stop(progress: CampaignProgress) -> None:
-        if progress.examples >= 200:
+        if progress.examples >= 100:
             raise BrokenOff
 
     with pytest.raises(BrokenOff):
@@ -42,7 +42,7 @@ def test_a_campaign_that_was_broken_off_goes_on(tmp_path: Path) -> None:
     again = campaign(subject, folder=tmp_path, workers=1, properties=CHOSEN, report=seen.append)
 
     assert certify(subject, properties=CHOSEN).data == again.data
-    assert len(seen) < 4
+    assert len(seen) < 3
 
 
 def test_what_another_subject_left_is_not_used(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_another_subject_left_is_not_used(tmp_path: Path) -> None:
 
 
 def test_shards_by_campaigns_join_to_the_whole(tmp_path: Path) -> None:
-    subject = make.a_subject(examples=330)
+    subject = make.a_subject(examples=220)
     paths = []
     for index in (1, 2):
         part = campaign(subject, folder=tmp_path, workers=1, properties=CHOSEN, shard=(index, 2))
@@ -72,7 +72,7 @@ def test_shards_by_campaigns_join_to_the_whole(tmp_path: Path) -> None:
 
 def test_a_cluster_gives_the_same_bytes(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    subject = make.a_subject(examples=330)
+    subject = make.a_subject(examples=220)
     with distributed.Client(
         processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
     ) as client:
@@ -84,7 +84,7 @@ def test_a_cluster_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_a_subject_survives_packing() -> None:
     subject = make.a_subject()
 
-    assert subject.plan.system == pickle.loads(pack(subject)).plan.system
+    assert subject.plan.system == pickle.loads(pack(subject))[0].plan.system
 
 
 def test_progress_is_one_line() -> None:

@@ -14,7 +14,7 @@ from hvbuild.ranges import AddressRange
 from hvbuild.units import hex_address, size_text
 
 # The other end of what procnto may do: RAM in the smallest blocks, from the top down.
-_SCATTERED = MemoryTerms(placement=Placement(piece=1 << 21), blocks=False)
+SCATTERED = MemoryTerms(placement=Placement(piece=1 << 21), blocks=False)
 
 
 def _pairs(ground: Ground) -> int:
@@ -101,7 +101,7 @@ def within_address_bits(ground: Ground) -> Answer:
 
 
 def _short(ground: Ground) -> Iterator[Finding]:
-    for terms in (ground.memory_terms, _SCATTERED):
+    for terms in (ground.memory_terms, SCATTERED):
         memory = build_memory(ground.system, ground.subject.shapes, terms)
         for refusal in memory.refusals:
             missing = refusal.needed - refusal.free
