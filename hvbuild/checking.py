@@ -96,6 +96,7 @@ class Checker:
         project = self.project(place.root)
         faults = Diagnostics()
         faults.extend(project.faults)
+        faults.extend(note for item in layers.inputs for note in item.notes)
         faults.extend(layers.faults)
         stack = _bound(place, variant, layers, faults)
         catalog = shipped_catalog().with_vdevs(stack.vdev_types)

@@ -13,6 +13,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.load.yamltree",
     "hvbuild.load.scalars",
     "hvbuild.load.files",
+    "hvbuild.load.spellings",
     "hvbuild.report.outcome",
     "hvbuild.load.overlay",
     "hvbuild.load.include",

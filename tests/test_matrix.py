@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,9 +12,11 @@ from hvbuild.cli import run
 from hvbuild.diagnostics import Severity
 from hvbuild.family import departures
 from hvbuild.load.files import Files
+from hvbuild.load.yamltree import read_yaml
 from hvbuild.matrix import Matrix, expanded, products_of
 from hvbuild.project import StackPlace
 from hvbuild.projectfile import read_project
+from hvbuild.resolve.planner import resolve as resolve_plan
 from hvbuild.store import rules_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -229,8 +232,8 @@ def test_each_file_is_parsed_once_and_a_change_touches_its_products_only(
     assert max(counted.read.values()) == 1
 
     counted.clear()
-    guest = project / "stacks/guests/android-la.yaml"
-    guest.write_text(guest.read_text().replace("threads: 4", "threads: 2"))
+    shared = project / "stacks/guests/android-la.yaml"
+    shared.write_text(shared.read_text().replace("threads: 4", "threads: 2"))
     assert run(["check", "--matrix", "-q"]) == 0
     assert counted.checked == 4 + 46
     assert counted.parsed == ["stacks/guests/android-la.yaml"]
@@ -240,31 +243,24 @@ class Counted:
     """Which files are parsed, how often each is read, and how many products are resolved."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        import hvbuild.checking  # noqa: PLC0415
-        import hvbuild.load.files  # noqa: PLC0415
-
+        parse, resolve, read = read_yaml, resolve_plan, Path.read_bytes
         self.clear()
-        parse, resolve, read = (
-            hvbuild.load.files.read_yaml,
-            hvbuild.checking.resolve,
-            Path.read_bytes,
-        )
 
-        def read_yaml(data: bytes, name: str) -> object:
+        def parsed(data: bytes, name: str) -> object:
             self.parsed.append(name)
             return parse(data, name)
 
-        def resolved(*args: object) -> object:
+        def resolved(*args: Any) -> object:
             self.checked += 1
-            return resolve(*args)  # type: ignore[arg-type]
+            return resolve(*args)
 
         def read_bytes(path: Path) -> bytes:
             if path.suffix == ".yaml":
                 self.read[str(path)] = self.read.get(str(path), 0) + 1
             return read(path)
 
-        monkeypatch.setattr(hvbuild.load.files, "read_yaml", read_yaml)
-        monkeypatch.setattr(hvbuild.checking, "resolve", resolved)
+        monkeypatch.setattr("hvbuild.load.files.read_yaml", parsed)
+        monkeypatch.setattr("hvbuild.checking.resolve", resolved)
         monkeypatch.setattr(Path, "read_bytes", read_bytes)
 
     def clear(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hvbuild.commands.answer import answering, not_yet
+from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH
 
 if TYPE_CHECKING:
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 def command(files: tuple[Path, ...]) -> Outcome:
     """Rewrite stacks, overlays and boards.
 
-    Comments and order stay; a file of the present format is left alone.
+    Comments and order stay; a file of the present format is left alone. A stack's folder stands for its stack
+    and variants. With a fault in one file none is written.
     """
-    return not_yet("migrate")
+    from hvbuild.load.fileformat import FORMAT
+    from hvbuild.migrating import files_of, migrations, write_migrations
+    from hvbuild.report.outcome import Outcome
+
+    found = migrations(files_of(files))
+    write_migrations(found)
+    lines = [
+        f"{each.path}: format {each.version} to {FORMAT}, {each.edits} places\n"
+        if each.needed
+        else f"{each.path}: of the present format\n"
+        for each in found
+    ]
+    rows = [
+        {"path": each.path.as_posix(), "format": each.version, "edits": each.edits, "changed": each.needed}
+        for each in found
+    ]
+    return Outcome(text="".join(lines), data={"format": "hvbuild-migration/1", "files": rows})

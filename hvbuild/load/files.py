@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from hvbuild.diagnostics import Code, Severity
+from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.load.parsecache import ParseCache
+from hvbuild.load.spellings import modern
 from hvbuild.load.tree import Mapping
 from hvbuild.load.yamltree import Reading, read_yaml
 from hvbuild.source import SourceFile
@@ -49,13 +51,15 @@ def read_from_disk(path: Path) -> bytes | Unreadable:
 class Input:
     """One file that was read: the path it is named by, sha256 of its bytes in hex, its text and its tree.
 
-    `root` is None where the text could not be read as YAML.
+    `root` is None where the text could not be read as YAML; it has the present spelling of every key, and
+    `notes` warn of older ones.
     """
 
     path: str
     digest: str
     file: SourceFile
     root: Mapping | None = None
+    notes: tuple[Diagnostic, ...] = ()
 
 
 Memory = dict[Path, tuple[Reading | Unreadable, Input | None]]
@@ -98,4 +102,8 @@ class Files:
         reading = cached or read_yaml(data, name)
         if cached is None and self._cache is not None:
             self._cache.keep(data, reading)
-        return reading, Input(name, hashlib.sha256(data).hexdigest(), reading.file, reading.root)
+        notes: tuple[Diagnostic, ...] = ()
+        if reading.root is not None:
+            root, notes = modern(reading.root, reading.file.text)
+            reading = replace(reading, root=root) if notes else reading
+        return reading, Input(name, hashlib.sha256(data).hexdigest(), reading.file, reading.root, notes)
