@@ -17,7 +17,8 @@ import pytest
 
 from hvbuild.__main__ import main
 from hvbuild.codes import all_codes
-from hvbuild.linting import BUILDFILE, DEVICETREE, QVMCONF, kind_of
+from hvbuild.linting import QVMCONF, kind_of
+from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE
 
 CASES = Path(__file__).parent / "cases"
 EXPECTED = "expected.txt"
