@@ -24,8 +24,8 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a certified project, made in a folder of its own."""
     root = tmp_path_factory.mktemp("bundled")
     folder = write_stack(root, image=SOURCED)
-    (root / "images").mkdir()
-    (root / "images/one.ifs").write_bytes(b"guest image")
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images/one.ifs").write_bytes(b"guest image")
     checked, built = certified(folder)
     done = bundle(checked, built, root / "demo.tar.gz")
     assert done.diagnostics == ()
@@ -60,9 +60,9 @@ def test_the_same_bundle_twice(bundled: Path) -> None:
     root = bundled.parent
     copy = root / "moved"
     copy.mkdir()
-    for name in ("stacks", "images", "build"):
+    for name in ("stacks", "build"):
         shutil.copytree(root / name, copy / name)
-    os.utime(copy / "images/one.ifs", (1, 1))
+    os.utime(copy / "stacks/demo/images/one.ifs", (1, 1))
     again = bundle(checked_stack(copy / "stacks/demo"), copy / "build/demo/base", copy / "again.tar.gz")
 
     assert (copy / "again.tar.gz").read_bytes() == bundled.read_bytes()

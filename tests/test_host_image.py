@@ -1,5 +1,6 @@
 """The rendered host image: complete, clean to lint, guarded line by line, and closed to hostile words."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hvbuild.building import rendered
 from hvbuild.checking import Checked, Checker
 from hvbuild.diagnostics import Diagnostic, StackInvalid
 from hvbuild.formats.buildfile import read_buildfile
+from hvbuild.formats.buildfile_script import read_script
 from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.meaning.buildfile_lint import lint_buildfile
 from hvbuild.model.image import Image
@@ -224,6 +226,21 @@ def test_a_hostile_word_is_refused_or_escaped(tmp_path: Path, plain: Image, plac
     assert len(image.launches) == 1
     assert len(image.boot.programs if image.boot else ()) == 2
     assert len(image.commands) == len(plain.commands) + len(host.services)
+
+
+@pytest.mark.parametrize(
+    "word", ["}", "a}b", '"', "${HOME}", "$", "\\", "a\\}", "#x", "[+x]", "A=B", "{", "a b", "'", "&x", "%"]
+)
+def test_a_word_that_can_be_carried_arrives(tmp_path: Path, word: str) -> None:
+    command = shlex.join(["program", word, "last"])
+    text = buildfile(demo(tmp_path, PLACES["command"] % yaml_text(command), target="qnx-7.1"))
+    document = read_buildfile(text, "host/mifs.build")
+    scripts = [line.body for line in document.lines if line.is_on("script") and line.body]
+    statements = [statement for body in scripts for statement in read_script(body.layer)]
+    (found,) = [statement for statement in statements if statement.command == "program"]
+
+    assert [part.text for part in found.words] == ["program", word, "last"]
+    assert [part.variables for part in found.words] == [(), (), ()]
 
 
 # --- a project's own template -----------------------------------------------------------------------

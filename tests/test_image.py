@@ -20,8 +20,8 @@ def certified_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certified project whose guest image lies in the project."""
     root = tmp_path_factory.mktemp("project")
     folder = write_stack(root, image=SOURCED)
-    (root / "images").mkdir()
-    (root / "images/one.ifs").write_bytes(b"guest image")
+    (folder / "images").mkdir(exist_ok=True)
+    (folder / "images/one.ifs").write_bytes(b"guest image")
     certified(folder)
     return root
 
@@ -63,7 +63,7 @@ def test_the_documented_commands_are_run_and_recorded(project: Path, sdp: StubSd
     rows = {row["path"]: row for row in record["entries"]}
     assert rows["/sbin/qvm"]["source"] == "$QNX_TARGET/aarch64le/sbin/qvm"
     assert rows["/sbin/qvm"]["reason"] == "the virtual machine process"
-    assert rows["/guests/one/one.ifs"]["source"] == "project1/images/one.ifs"
+    assert rows["/guests/one/one.ifs"]["source"] == "project/images/one.ifs"
     assert rows["/guests/one/one.qvmconf"]["source"] == "guests/one.qvmconf"
     assert str(project) not in (folder / "image/image.json").read_text()
 
@@ -123,6 +123,14 @@ def test_a_changed_input_is_refused(project: Path, sdp: StubSdp) -> None:
 
     assert made.refused
     assert "HV7107" in {fault.code for fault in made.made.faults}
+
+
+def test_a_changed_guest_image_is_refused(project: Path, sdp: StubSdp) -> None:
+    (project / "stacks/demo/images/one.ifs").write_bytes(b"another image")
+    made = image(checked_stack(project / "stacks/demo"), project / "build/demo/base", sdp.environment)
+
+    assert made.refused
+    assert sdp.calls == []
 
 
 def test_a_template_that_appears_is_refused(project: Path, sdp: StubSdp) -> None:
