@@ -78,17 +78,22 @@ def request_of(
 
 
 def response_bound(
-    setting: Setting, thread: HostThread, threads: Iterable[HostThread], *, trusting: bool = True
+    setting: Setting,
+    thread: HostThread,
+    threads: Iterable[HostThread],
+    *,
+    trusting: bool = True,
+    more: Iterable[Request] = (),
 ) -> Bound:
-    """The worst response of a pinned `thread` among `threads`."""
+    """The worst response of a pinned `thread` among `threads`; `more` is asked for besides."""
     reason = _unprovable(setting, thread)
     if reason:
         return Bound(response_ns=None, reason=reason)
     (cpu,) = thread.cpus
     level = thread.priority
-    requests: list[Request] = []
+    requests = list(more)
     who: list[str] = []
-    exact = True
+    exact = not requests
     for other in threads:
         if other.name == thread.name or cpu not in other.cpus or other.priority < level:
             continue

@@ -7,43 +7,50 @@ from hvbuild.machine.schedule import GUEST, HOLDING, HOST, SPINNING, SWITCH, Sch
 _CPUS = 1  # process numbers of the trace
 _THREADS = 2
 _PARTITIONS = 3
+_INTERRUPTS = 4
 _MODE = {GUEST: "guest", HOST: "exit", SPINNING: "spin", SWITCH: "switch", HOLDING: "holds lock"}
 _LABELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _IDLE = "."
 
 
-def trace_json(schedule: Schedule, names: Mapping[int, str] | None = None) -> dict[str, object]:
+def trace_json(
+    schedule: Schedule, names: Mapping[int, str] | None = None, *, from_ns: int = 0
+) -> dict[str, object]:
     """The trace-event object: a track per CPU and per thread, partition use, arrows from interrupts.
 
-    `names` gives threads their names. Times start at 0 and are fractions of microseconds, which is
-    what the format calls for whatever its display unit says.
+    `names` gives threads their names. Times start at `from_ns` and are fractions of microseconds, which
+    is what the format calls for whatever its display unit says.
     """
     called = {t.id: f"thread {t.id}" for t in schedule.scenario.threads} | dict(names or {})
-    events: list[dict[str, object]] = [*_track_names(schedule, called)]
+    timed: list[dict[str, object]] = []
     for segment in schedule.segments:
-        events.extend(_slices(segment, called))
-    events.extend(_arrows(schedule))
-    events.extend(_partition_counters(schedule))
-    return {"displayTimeUnit": "ns", "traceEvents": events}
+        timed.extend(_slices(segment, called, from_ns))
+    timed.extend(_arrows(schedule, from_ns))
+    timed.extend(_partition_counters(schedule, from_ns))
+    return {"displayTimeUnit": "ns", "traceEvents": [*_track_names(schedule, called), *timed]}
 
 
 def _track_names(schedule: Schedule, called: Mapping[int, str]) -> Iterator[dict[str, object]]:
-    for process, name in ((_CPUS, "CPUs"), (_THREADS, "threads"), (_PARTITIONS, "partitions")):
-        if process != _PARTITIONS or schedule.partitions:
+    rows = ((_CPUS, "CPUs"), (_THREADS, "threads"), (_PARTITIONS, "partitions"), (_INTERRUPTS, "interrupts"))
+    absent = {_PARTITIONS: not schedule.partitions, _INTERRUPTS: not schedule.interrupts}
+    for process, name in rows:
+        if not absent.get(process):
             yield _metadata("process_name", process, 0, name)
     for cpu in range(schedule.scenario.cpus):
         yield _metadata("thread_name", _CPUS, cpu, f"CPU {cpu}")
     for thread in schedule.scenario.threads:
         yield _metadata("thread_name", _THREADS, thread.id, called[thread.id])
+    for number in sorted({thread for _, _, thread in schedule.interrupts}):
+        yield _metadata("thread_name", _INTERRUPTS, number, f"for {called[number]}")
 
 
 def _metadata(kind: str, process: int, track: int, name: str) -> dict[str, object]:
     return {"ph": "M", "name": kind, "pid": process, "tid": track, "args": {"name": name}}
 
 
-def _slices(segment: Segment, called: Mapping[int, str]) -> Iterator[dict[str, object]]:
+def _slices(segment: Segment, called: Mapping[int, str], from_ns: int) -> Iterator[dict[str, object]]:
     mode = _MODE[segment.mode]
-    time = {"ts": _us(segment.start), "dur": _us(segment.end - segment.start)}
+    time = {"ts": _us(from_ns + segment.start), "dur": _us(segment.end - segment.start)}
     on_cpu = called[segment.thread] if segment.mode != SWITCH else "switch"
     yield {"ph": "X", "name": on_cpu, "cat": mode, "pid": _CPUS, "tid": segment.cpu, **time}
     if segment.mode != SWITCH:
@@ -51,8 +58,11 @@ def _slices(segment: Segment, called: Mapping[int, str]) -> Iterator[dict[str, o
         yield {"ph": "X", "name": on_thread, "cat": mode, "pid": _THREADS, "tid": segment.thread, **time}
 
 
-def _arrows(schedule: Schedule) -> Iterator[dict[str, object]]:
-    """A flow from each interrupt, on the CPU that took it, to the thread's next slice."""
+def _arrows(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
+    """Each interrupt as a slice of one nanosecond, and a flow from it to its thread's next slice.
+
+    An arrow needs a slice to begin in, and the CPU that takes the interrupt may be idle.
+    """
     starts: dict[int, list[int]] = {}
     for segment in schedule.segments:
         if segment.mode != SWITCH:
@@ -64,21 +74,16 @@ def _arrows(schedule: Schedule) -> Iterator[dict[str, object]]:
         while place < len(own) and own[place] < time:
             place += 1
         places[thread] = place
+        track = {"pid": _INTERRUPTS, "tid": thread, "ts": _us(from_ns + time)}
+        yield {"ph": "X", "name": f"interrupt on CPU {cpu}", "cat": "interrupt", **track, "dur": _us(1)}
         if place < len(own):
-            yield {
-                "ph": "i",
-                "s": "t",
-                "name": f"interrupt for {thread}",
-                "pid": _CPUS,
-                "tid": cpu,
-                "ts": _us(time),
-            }
             flow = {"name": "wake", "cat": "interrupt", "id": number}
-            yield {"ph": "s", "pid": _CPUS, "tid": cpu, "ts": _us(time), **flow}
-            yield {"ph": "f", "bp": "e", "pid": _THREADS, "tid": thread, "ts": _us(own[place]), **flow}
+            yield {"ph": "s", **track, **flow}
+            end = _us(from_ns + own[place])
+            yield {"ph": "f", "bp": "e", "pid": _THREADS, "tid": thread, "ts": end, **flow}
 
 
-def _partition_counters(schedule: Schedule) -> Iterator[dict[str, object]]:
+def _partition_counters(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
     """Use of each partition within the sliding window, in percent of all CPUs, at every tick."""
     aps = schedule.scenario.aps
     if aps is None:
@@ -95,7 +100,7 @@ def _partition_counters(schedule: Schedule) -> Iterator[dict[str, object]]:
         for part, name in names.items():
             sums[part] += used[part][now] - (used[part][now - buckets] if now >= buckets else 0)
             percents[name] = round(100 * sums[part] / (buckets * tick * schedule.scenario.cpus), 3)
-        time = min((now + 1) * tick, schedule.scenario.horizon_ns)
+        time = from_ns + min((now + 1) * tick, schedule.scenario.horizon_ns)
         yield {"ph": "C", "name": "partition use %", "pid": _PARTITIONS, "ts": _us(time), "args": percents}
 
 

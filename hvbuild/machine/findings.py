@@ -1,0 +1,157 @@
+"""What went wrong in one run: threads that starved, lock holders preempted, bounds missed.
+
+Each finding was seen in the run: it names the stretch of time, who ran instead and the line to change.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from hvbuild.machine.course import course, main_blocker, remedy
+from hvbuild.machine.measures import (
+    LockHolderPreemption,
+    Window,
+    lock_holder_preemptions,
+    starvations,
+)
+from hvbuild.machine.parts import Part
+from hvbuild.machine.simulation import Simulation
+from hvbuild.source import Origin
+from hvbuild.units import duration_text, milliseconds
+
+# Ready and not running for so long is no longer sharing: the default averaging window, within which QNX
+# evens out what threads get (Adaptive Partitioning User's Guide: 100 ms).
+STARVED_NS = 100_000_000
+
+
+class Kind(StrEnum):
+    """What kind of thing was found."""
+
+    STARVED = "starved"
+    LOCK_HOLDER = "lock holder preempted"
+    LATE = "bound missed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One finding of a run: of whom, when, what happened step by step, and where and how to change it."""
+
+    kind: Kind
+    thread: str
+    instead: str
+    window: Window
+    what: str
+    story: tuple[str, ...]
+    change: str
+    place: Origin = field(compare=False, repr=False)
+    others: tuple[tuple[Origin, str], ...] = field(default=(), compare=False, repr=False)
+
+
+def findings(run: Simulation) -> tuple[Seen, ...]:
+    """Everything that went wrong in `run`, in order of time; at most one finding for a thread's waiting."""
+    starved = tuple(_starved(run))
+    names = {seen.thread for seen in starved}
+    late = (seen for seen in _late(run) if seen.thread not in names)
+    found = [*starved, *late, *_lock_holders(run)]
+    return tuple(sorted(found, key=lambda seen: (seen.window.start, seen.thread, seen.kind, seen.instead)))
+
+
+def _starved(run: Simulation) -> Iterator[Seen]:
+    for row in starvations(run.schedule, STARVED_NS):
+        part = run.parts[row.thread]
+        name, window = part.thread.name, row.window
+        if window.length < _bound_ns(part):
+            continue
+        still = window.end == run.schedule.scenario.horizon_ns
+        end = "and still is when the run ends" if still else f"until {milliseconds(window.end)}"
+        what = f"`{name}` is ready for {milliseconds(window.length)} without running"
+        opening = f"{part.thread.spelled} is ready from {milliseconds(window.start)} {end}"
+        yield _waiting(run, part, window, _Words(Kind.STARVED, what, opening))
+
+
+def _bound_ns(part: Part) -> int:
+    demand = part.thread.demand
+    return int(demand.bound or 0) if demand is not None else 0
+
+
+def _late(run: Simulation) -> Iterator[Seen]:
+    horizon = run.schedule.scenario.horizon_ns
+    for part in run.parts:
+        bound = _bound_ns(part)
+        jobs = run.jobs.get(part.thread.name, ())
+        late = [job for job in jobs if bound and job.response(horizon) > bound]
+        if not late:
+            continue
+        worst = max(late, key=lambda job: (job.response(horizon), -job.released))
+        window = Window(start=worst.released, end=worst.released + worst.response(horizon))
+        ended = "is done" if worst.done is not None else "is not even done"
+        what = (
+            f"`{part.thread.name}` {ended} {milliseconds(window.length)} after its release, "
+            f"{duration_text(bound)} are allowed: {len(late)} of {len(jobs)} activations are late"
+        )
+        opening = f"{part.thread.spelled} has work at {milliseconds(window.start)}"
+        yield _waiting(run, part, window, _Words(Kind.LATE, what, opening))
+
+
+class _Words(NamedTuple):
+    kind: Kind
+    what: str
+    opening: str
+
+
+def _waiting(run: Simulation, part: Part, window: Window, words: _Words) -> Seen:
+    blocker = main_blocker(run, part, window.start, window.end)
+    place, change = remedy(part, blocker)
+    instead = blocker.thread.name if blocker is not None else ""
+    label = f"`{instead}` runs instead"
+    return Seen(
+        kind=words.kind,
+        thread=part.thread.name,
+        instead=instead,
+        window=window,
+        what=words.what,
+        story=(words.opening, *course(run, part, window.start, window.end)),
+        change=change,
+        place=place,
+        others=((blocker.thread.sched_origin, label),) if blocker is not None else (),
+    )
+
+
+def _lock_holders(run: Simulation) -> Iterator[Seen]:
+    """One finding for each pair, with its worst stretch."""
+    pairs: dict[tuple[int, int], list[LockHolderPreemption]] = {}
+    for row in lock_holder_preemptions(run.schedule):
+        pairs.setdefault((row.holder, row.spinner), []).append(row)
+    for rows in pairs.values():
+        worst = max(rows, key=lambda row: (row.spun_ns, -row.window.start))
+        yield _lock_holder(run, run.parts[holder], run.parts[spinner], worst, rows)
+
+
+def _lock_holder(
+    run: Simulation,
+    holder: Part,
+    spinner: Part,
+    worst: LockHolderPreemption,
+    rows: list[LockHolderPreemption],
+) -> Seen:
+    window = worst.window
+    blocker = main_blocker(run, holder, window.start, window.end)
+    spun = sum(row.spun_ns for row in rows)
+    what = (
+        f"`{holder.thread.name}` loses its pCPU while it holds a spin lock, and `{spinner.thread.name}` "
+        f"spins for {milliseconds(worst.spun_ns)}; {milliseconds(spun)} in {len(rows)} such stretches are burned"
+    )
+    opening = f"{holder.thread.spelled} holds the lock and is preempted at {milliseconds(window.start)}"
+    _, change = remedy(holder, blocker)
+    return Seen(
+        kind=Kind.LOCK_HOLDER,
+        thread=holder.thread.name,
+        instead=blocker.thread.name if blocker is not None else "",
+        window=window,
+        what=what,
+        story=(opening, *course(run, holder, window.start, window.end)),
+        change=change,
+        place=holder.thread.placement_origin or holder.thread.origin,
+        others=((spinner.thread.placement_origin, f"`{spinner.thread.name}` spins"),),
+    )

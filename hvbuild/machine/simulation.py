@@ -1,0 +1,207 @@
+"""One run of a whole system: its boot, its threads under their loads, and the bounds beside what was seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+from hvbuild.machine.analysis import partition_delay, sporadic_interference
+from hvbuild.machine.boot import Boot, boot
+from hvbuild.machine.bounds import Bound, response_bound
+from hvbuild.machine.claims import Shapes
+from hvbuild.machine.columns import budget_percents
+from hvbuild.machine.costs import CostTable, Level, cost_table
+from hvbuild.machine.exits import Terms
+from hvbuild.machine.loads import Load, load_of
+from hvbuild.machine.memory import build_memory
+from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
+from hvbuild.machine.profiles import Profile
+from hvbuild.machine.program import engine_costs
+from hvbuild.machine.schedule import Costs, Schedule, simulate
+from hvbuild.machine.threads import HostThread, cpu_count, host_threads, titled, under
+from hvbuild.model.board import Board
+from hvbuild.model.plan import Plan
+from hvbuild.model.stack import Workload
+from hvbuild.model.system import System
+from hvbuild.model.vm import RoundRobin, Sporadic
+
+_UNKNOWN_HZ = 1_000_000_000  # where a board names no frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a system: how long it runs, by which rules, at which end of the costs.
+
+    `workload` None: the declared loads.
+    """
+
+    until_ns: int
+    profile: Profile
+    level: Level = Level.TYPICAL
+    workload: Workload | None = None
+    fast: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A system set up for a run (a `Setting`): `system` is what the files say, the loads are the plan's."""
+
+    plan: Plan
+    system: System
+    question: Question
+    shapes: Shapes
+
+    @property
+    def profile(self) -> Profile:
+        """The rules of the scheduler."""
+        return self.question.profile
+
+    @property
+    def cpus(self) -> int:
+        """How many pCPUs there are."""
+        return cpu_count(self.system, self.plan)
+
+    @cached_property
+    def speeds(self) -> tuple[int, ...]:
+        """Capacity of each pCPU; 1024 is the fastest kind of the board."""
+        known = {core.number: core.capacity for core in self.plan.stack.board.cores}
+        return tuple(known.get(cpu, 1024) for cpu in range(self.cpus))
+
+    @cached_property
+    def costs(self) -> CostTable:
+        """The board's costs at the clock of its fastest core, on which work is declared, too."""
+        return costs_of(self.plan.stack.board, self.question.level)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """How exits are taken."""
+        return Terms(costs=self.costs, gic=self.plan.stack.board.gic or 3)
+
+    @cached_property
+    def engine(self) -> Costs:
+        """What the scheduler's own acts cost."""
+        return engine_costs(self.terms)
+
+    @cached_property
+    def threads(self) -> tuple[HostThread, ...]:
+        """vCPUs and services under the workload."""
+        threads = host_threads(self.system, self.plan)
+        workload = self.question.workload
+        return under(threads, workload) if workload is not None else threads
+
+    @cached_property
+    def loads(self) -> tuple[Load, ...]:
+        """What each thread does that does not rest."""
+        locks = {name: number for number, name in enumerate(dict.fromkeys(t.guest for t in self.threads))}
+        rows = (
+            load_of(thread, self.terms, locks[thread.guest], self.question.until_ns)
+            for thread in self.threads
+        )
+        return tuple(row for row in rows if row is not None)
+
+    @cached_property
+    def _host_ns(self) -> dict[str, int]:
+        return {load.thread.name: load.host_ns for load in self.loads}
+
+    def overhead_ns(self, thread: HostThread) -> int:
+        """Host time of each activation of `thread` besides its work: exits, switches in and back, moves."""
+        moves = self.engine.migration_ns if len(thread.cpus) > 1 else 0
+        own = self._host_ns.get(thread.name, 0)
+        return own + 2 * self.engine.switch_ns + self.engine.ipi_ns + moves
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Simulation:
+    """What was seen of one system; `jobs` holds the activations of each thread that has any."""
+
+    bench: Bench
+    boot: Boot
+    schedule: Schedule
+    jobs: Mapping[str, tuple[Job, ...]] = field(hash=False)
+
+    @property
+    def loads(self) -> tuple[Load, ...]:
+        """The threads that ran, by their numbers in the schedule."""
+        return self.bench.loads
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """What each of them did."""
+        return tuple(load.part for load in self.loads)
+
+    @cached_property
+    def resting(self) -> tuple[HostThread, ...]:
+        """The threads that asked for nothing."""
+        return tuple(thread for thread in self.bench.threads if thread.rests)
+
+    @cached_property
+    def bounds(self) -> dict[str, Bound]:
+        """The analytic bound of each thread that ran, or why there is none."""
+        return {load.thread.name: _bound(self.bench, load.thread) for load in self.loads}
+
+    @cached_property
+    def servers(self) -> dict[str, int]:
+        """For each sporadic thread the most that it can take at its priority in any one period, in ns."""
+        exact = self.bench.profile.name == "strict"
+        return {
+            load.thread.name: sporadic_interference(
+                int(sched.initial_budget),
+                int(sched.replenishment_period),
+                int(sched.replenishment_period),
+                posix=exact,
+            )
+            for load in self.loads
+            if isinstance(sched := load.thread.sched, Sporadic)
+        }
+
+    @property
+    def partition_delay_ns(self) -> int | None:
+        """The longest that a partition with budget waits for it (the manual's bound); None without any."""
+        aps = self.schedule.scenario.aps
+        return partition_delay(aps.window_ms * 1_000_000, budget_percents(aps)) if aps is not None else None
+
+    def exits(self, load: Load) -> dict[str, int]:
+        """How often the guest was left, by cause, in the activations that were completed."""
+        done = sum(job.done is not None for job in self.jobs.get(load.thread.name, ()))
+        number = self.loads.index(load)
+        rows = {cause.value: count * done for cause, count in load.exits.items() if count * done}
+        preempted = self.schedule.threads[number].preemptions if load.thread.is_vcpu else 0
+        return {**rows, "preemption": preempted} if preempted else rows
+
+
+def costs_of(board: Board, level: Level) -> CostTable:
+    """The costs of `board` in the time of its fastest core."""
+    fastest = max(board.cores, key=lambda core: (core.capacity, core.frequency), default=None)
+    hertz = fastest.frequency if fastest is not None and fastest.frequency else _UNKNOWN_HZ
+    return cost_table(board.cost_class, hertz, board.costs, level)
+
+
+def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Question) -> Simulation:
+    """The boot of `system` and then `question.until_ns` of its life, from the moment all guests are up."""
+    bench = Bench(plan, titled(system, plan), question, shapes)
+    scenario = scenario_of(bench, [load.part for load in bench.loads], question.until_ns)
+    schedule = simulate(scenario, question.profile, costs=bench.engine, interrupts=True, fast=question.fast)
+    return Simulation(
+        bench=bench,
+        boot=boot(build_memory(bench.system, shapes), bench.costs),
+        schedule=schedule,
+        jobs=jobs_of([load.part for load in bench.loads], schedule),
+    )
+
+
+def _bound(bench: Bench, thread: HostThread) -> Bound:
+    """The bound of `thread`; equals that take turns cost switches besides, at most one a tick."""
+    near = (other for other in bench.threads if other.cpus & thread.cpus and not other.rests)
+    if any(other.demand is not None and other.demand.spinlock for other in near):
+        return Bound(response_ns=None, reason="spin locks are waited for")
+    equals = any(
+        not other.rests and other.priority == thread.priority and other.cpus & thread.cpus
+        for other in bench.threads
+        if other.name != thread.name
+    )
+    turns = isinstance(thread.sched, RoundRobin) and equals and bench.engine.switch_ns
+    more = (partial(_turns, int(bench.system.host.tick), bench.engine.switch_ns),) if turns else ()
+    return response_bound(bench, thread, bench.threads, more=more)
+
+
+def _turns(tick: int, switch_ns: int, window: int) -> int:
+    return (-(-window // tick) + 1) * switch_ns
