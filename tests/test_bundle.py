@@ -66,6 +66,7 @@ def test_the_same_bundle_twice(bundled: Path) -> None:
     again = bundle(checked_stack(copy / "stacks/demo"), copy / "build/demo/base", copy / "again.tar.gz")
 
     assert (copy / "again.tar.gz").read_bytes() == bundled.read_bytes()
+    assert bundled.read_bytes()[3:8] == bytes(5), "gzip holds neither a name nor a time"
     assert [path.name for path in copy.glob(".*")] == []
     assert again.digest
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -268,3 +270,28 @@ def test_the_disk_steps_of_a_board_follow(tmp_path: Path, sdp: StubSdp) -> None:
     assert (tmp_path / "out/host/boot.build").read_text() == "qnx_sdp.ifs=image/demo-base.ifs\n"
     assert (tmp_path / "out/host/data.build").read_text() == "/guests/one/one.qvmconf=guests/one.qvmconf\n"
     assert len(made.made.images) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("image", "stacks/demo"), 2),
+        (("image", "stacks/demo", "-o", "elsewhere"), 3),
+        (("image", "stacks/demo", "-o", "elsewhere", "--engineering"), 2),
+        (("image", "stacks/none"), 2),
+        (("bundle", "stacks/demo", "-o", "demo.tar.gz"), 0),
+        (("bundle", "stacks/demo", "-o", "no/demo.tar.gz"), 2),
+        (("deploy", "stacks/demo", "--check"), 0),
+    ],
+)
+def test_exit_codes(project: Path, words: tuple[str, ...], code: int) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-m", "hvbuild", *words],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
