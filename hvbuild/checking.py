@@ -88,9 +88,7 @@ class Checker:
             found = self.check(place, variant)
         except CheckFailed as fault:
             return Verdict(diagnostics=fault.diagnostics, inputs=fault.inputs)
-        return Verdict(
-            diagnostics=found.diagnostics, inputs=found.inputs, facts=tuple(_in_few_words(found.plan))
-        )
+        return verdict_of(found)
 
     def _checked(self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]) -> Checked:
         project = self.project(place.root)
@@ -116,6 +114,11 @@ class Checker:
             inputs=tuple(inputs),
             diagnostics=with_routes(final.ordered, layers.trees),
         )
+
+
+def verdict_of(found: Checked) -> Verdict:
+    """What is kept of a check that found no error."""
+    return Verdict(diagnostics=found.diagnostics, inputs=found.inputs, facts=tuple(_in_few_words(found.plan)))
 
 
 def _in_few_words(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ def checker() -> Checker:
     return Checker(None)
 
 
-@pytest.mark.parametrize(("stack", "variant"), VARIANTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("stack", "variant"), VARIANTS, ids=str)
 def test_shipped_stacks_render_as_reviewed(
     stack: str, variant: str, checker: Checker, tmp_path: Path, bless: bool
 ) -> None:

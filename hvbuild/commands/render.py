@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import folder_option, stack_argument, variant_option
-from hvbuild.commands.stacks import checked, opened
+from hvbuild.commands.stacks import checked, nothing_to_write, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,11 @@ def command(stack: Path, variant: str, output: Path | None) -> Outcome:
 
     All artifacts are written together, or none.
     """
+    place = opened(stack)
+    known = nothing_to_write(place, variant, output or place.build_folder(variant))
+    if known is not None:
+        return known
     from hvbuild.building import build
     from hvbuild.report.built import built_outcome
 
-    return built_outcome(build(checked(opened(stack), variant), output))
+    return built_outcome(build(checked(place, variant), output))

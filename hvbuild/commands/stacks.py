@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hvbuild.checking import Checked
     from hvbuild.matrix import Matrix
     from hvbuild.project import StackPlace
+    from hvbuild.report.outcome import Outcome
     from hvbuild.verdicts import NamedDigest, Verdict
 
 
@@ -26,10 +27,14 @@ def opened(stack: Path) -> StackPlace:
 
 def checked(place: StackPlace, variant: str) -> Checked:
     """The checked stack; StackInvalid with its faults."""
-    from hvbuild.checking import Checker
+    from hvbuild.checking import Checker, verdict_of
     from hvbuild.store import cache_folder
+    from hvbuild.verdicts import VerdictCache
 
-    return Checker(cache_folder(os.environ)).check(place, variant)
+    folder = cache_folder(os.environ)
+    found = Checker(folder).check(place, variant)
+    VerdictCache(folder).keep(("check", str(place.file), variant), verdict_of(found))
+    return found
 
 
 def verdicts(
@@ -80,3 +85,21 @@ def asked_products(path: Path) -> Matrix:
         )
     list(path.iterdir())
     return expanded(path, read_project(path, Files()))
+
+
+def nothing_to_write(place: StackPlace, variant: str, folder: Path) -> Outcome | None:
+    """The answer of a render whose folder is right already, found without the model; None where it is not."""
+    from hvbuild.freshness import Digests, is_fresh, recorded_state
+    from hvbuild.report.outcome import Outcome
+    from hvbuild.store import cache_folder
+    from hvbuild.verdicts import VerdictCache
+
+    digests = Digests({})
+    known = VerdictCache(cache_folder(os.environ)).find(("check", str(place.file), variant), digests.of)
+    if known is None or not is_fresh(folder, ("manifest.json",), digests):
+        return None
+    return Outcome(
+        diagnostics=known.diagnostics,
+        text=f"{folder}: nothing to write\n",
+        data={"folder": str(folder), "artifacts": recorded_state(folder)[1], "written": [], "edited": []},
+    )

@@ -15,7 +15,6 @@ from hvbuild.render.hostbase import merged_buildfile
 from hvbuild.render.hostview import buildfile_view
 from hvbuild.render.lines import LineOrigin, line_origins
 from hvbuild.render.readback_host import buildfile_faults, buildfile_lines
-from hvbuild.render.readback_tree import tree_artifacts
 from hvbuild.render.readback_vm import read_back_vm
 from hvbuild.render.vmview import qvmconf_view
 from hvbuild.resolve.imagesteps import BUILDFILE, disk_artifact
@@ -137,6 +136,9 @@ class _Room:
             self.artifacts.append(made)
 
     def _tree_files(self) -> Iterator[Artifact]:
+        # The devicetree libraries are loaded only for boards that declare a tree.
+        from hvbuild.render.readback_tree import tree_artifacts  # noqa: PLC0415
+
         files = tree_artifacts(self._plan, self._text)
         self.faults.extend(files.faults)
         for name, data, lines in files.files:
