@@ -1,0 +1,97 @@
+"""Start-up, check and render as whole processes, in multiples of `python -c pass` on the same machine.
+
+    python tests/benchmarks/bench_budgets.py [RUNS]
+
+prints each median beside the budget of the outer contract. Nothing is asserted: tests guard the structure.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HVBUILD = (sys.executable, "-m", "hvbuild")
+
+
+def large_stack(folder: Path, guests: int) -> Path:
+    """A stack of many guests with twenty devices each, on the Raspberry Pi board with more memory."""
+    lines = ["format: 1", "board: rpi4", "target: qnx-8.0.4", "guests:"]
+    for guest in range(guests):
+        lines += [
+            f"  guest{guest:03d}:",
+            "    cpus: [{sched: 10r}]",
+            "    load: {pattern: periodic, period: 10ms, work: 1us, bound: 10ms, assumed: benchmark}",
+            "    ram: [{name: main, base: 0x80000000, size: 4MiB}]",
+            f"    images: [{{name: kernel, load: /guests/{guest}/Image, external: true}}]",
+            "    vdevs:",
+        ]
+        lines += [
+            f"      - {{name: disk{number}, type: virtio-blk, loc: {0x1C000000 + number * 0x10000:#x},"
+            f" intr: {40 + number}, hostdev: /dev/disk/guest{guest:03d}-{number}}}"
+            for number in range(20)
+        ]
+    lines += ["host:", "  external: [/dev/disk]"]
+    folder.mkdir(parents=True)
+    (folder / "stack.yaml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def main(runs: int) -> None:
+    """Measure and print every line."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        shutil.copytree(ROOT / "stacks", place / "stacks")
+        large = large_stack(place / "large", 64)
+        size = (large / "stack.yaml").stat().st_size // 1024
+        cache = place / "cache"
+        environment = {
+            **{key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"},
+            "PYTHONPATH": str(ROOT),
+            "HVBUILD_CACHE": str(cache),
+        }
+
+        def timed(words: tuple[str, ...], before: Callable[[], None] = lambda: None) -> float:
+            before()
+            started = time.perf_counter()
+            subprocess.run(words, cwd=place, env=environment, stdout=subprocess.DEVNULL, check=True)
+            return time.perf_counter() - started
+
+        def forget() -> None:
+            shutil.rmtree(cache, ignore_errors=True)
+
+        def unbuild() -> None:
+            forget()
+            shutil.rmtree(place / "out", ignore_errors=True)
+
+        small = str(place / "stacks" / "rpi4")
+        rendering = (*HVBUILD, "render", small, "-o", "out")
+        rows: list[tuple[str, tuple[str, ...], Callable[[], None], str]] = [
+            ("--version", (*HVBUILD, "--version"), lambda: None, "8"),
+            ("--help", (*HVBUILD, "--help"), lambda: None, "8"),
+            ("check --help", (*HVBUILD, "check", "--help"), lambda: None, "8"),
+            ("check, warm", (*HVBUILD, "check", small), lambda: None, "8"),
+            ("check, cold", (*HVBUILD, "check", small), forget, "25"),
+            ("render, warm", rendering, lambda: None, "15"),
+            ("render, cold", rendering, unbuild, ""),
+            (f"check of 64 guests ({size} KB), cold", (*HVBUILD, "check", str(large)), forget, "120"),
+        ]
+        for _, words, before, _ in rows:
+            timed(words, before)
+        print(f"{'':44} median ratio   budget")
+        for title, words, before, budget in rows:
+            timed(words)
+            ratios = []
+            for _ in range(runs):
+                bare = timed((sys.executable, "-c", "pass"))
+                ratios.append(timed(words, before) / bare)
+            print(f"{title:44} {statistics.median(ratios):12.1f}   {budget:>6}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)
