@@ -6,6 +6,7 @@ not there count as inputs too, so that adding one is noticed.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cache
