@@ -1,13 +1,23 @@
-"""One scenario from a file through the bare scheduler."""
+"""Runs of the execution model: a checked stack as a whole, or one scenario through the bare scheduler."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity
-from hvbuild.machine.profiles import profile
+from hvbuild.building import rendered
+from hvbuild.checking import Checked
+from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.load.nearest import did_you_mean
+from hvbuild.machine.claims import shapes_of
+from hvbuild.machine.costs import Level
+from hvbuild.machine.findings import Kind, Seen, findings
+from hvbuild.machine.profiles import profile, profile_of_target
 from hvbuild.machine.scenario_reader import read_scenario
 from hvbuild.machine.schedule import Schedule, refusals, simulate
+from hvbuild.machine.simulation import Question, Simulation, simulate_system
+from hvbuild.model.stack import Workload
 from hvbuild.source import SourceFile, Span
+from hvbuild.units import Nanoseconds
 
 NOT_JSON = Code(
     code="HV7040",
@@ -30,7 +40,99 @@ PROFILE_CANNOT = Code(
     meaning="The asked scheduler profile has no rules for something the scenario uses.",
     source="QNX 8.0 documentation has no adaptive partitions; the uniprocessor kernel is 6.4-era",
 )
-CODES = (NOT_JSON, SCENARIO_FAULT, PROFILE_CANNOT)
+_OBSERVED = "observed in one run of the execution model; no worst case"
+STARVED = Code(
+    code="HV7043",
+    name="thread-starved",
+    severity=Severity.WARNING,
+    meaning="In a simulated run a thread was ready for 100 ms or more without running.",
+    source=_OBSERVED,
+)
+LOCK_HOLDER = Code(
+    code="HV7044",
+    name="lock-holder-preempted",
+    severity=Severity.WARNING,
+    meaning="In a simulated run a vCPU lost its pCPU while it held a spin lock that another one spun for.",
+    source=_OBSERVED,
+)
+LATE = Code(
+    code="HV7045",
+    name="bound-missed",
+    severity=Severity.WARNING,
+    meaning="In a simulated run a thread's work was not done within its declared bound.",
+    source=_OBSERVED,
+)
+CODES = (NOT_JSON, SCENARIO_FAULT, PROFILE_CANNOT, STARVED, LOCK_HOLDER, LATE)
+SECOND = Nanoseconds(1_000_000_000)
+_CODE_OF = {Kind.STARVED: STARVED, Kind.LOCK_HOLDER: LOCK_HOLDER, Kind.LATE: LATE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user asks of a run: length, profile (empty: the stack's, else the target's) and workload."""
+
+    until: Nanoseconds = SECOND
+    profile: str = ""
+    workload: str = ""
+    level: str = "typical"
+    fast: bool = False
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Simulated:
+    """One variant that was run: the run, what went wrong in it, and every diagnostic of the way there."""
+
+    checked: Checked
+    asked: Asked
+    run: Simulation
+    seen: tuple[Seen, ...]
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """What went wrong, by place, after the warnings of the check."""
+        found = sorted((_diagnostic(seen) for seen in self.seen), key=lambda row: row.sort_key)
+        return (*self.checked.diagnostics, *found)
+
+
+class UnknownWorkload(Exception):  # noqa: N818 - says what is the case
+    """A workload was asked for that the stack does not have; its text says which it has."""
+
+
+def simulate_stack(checked: Checked, asked: Asked) -> Simulated:
+    """The run of `checked` as its files say it; UnknownWorkload for a name that the stack does not have.
+
+    StackInvalid where the files do not read back; FastMissingError where `fast` is not installed.
+    """
+    stack = checked.plan.stack
+    chosen = profile(asked.profile or stack.certificate.profile or profile_of_target(stack.target))
+    if chosen is None:
+        raise ValueError(f"no such profile: {asked.profile or stack.certificate.profile}")
+    question = Question(
+        until_ns=int(asked.until),
+        profile=chosen,
+        level=Level(asked.level),
+        workload=_workload(stack.workloads, asked.workload) if asked.workload else None,
+        fast=asked.fast,
+    )
+    run = simulate_system(checked.plan, rendered(checked).system, shapes_of(checked.catalog.vdevs), question)
+    return Simulated(checked=checked, asked=asked, run=run, seen=findings(run))
+
+
+def _workload(known: tuple[Workload, ...], name: str) -> Workload:
+    for row in known:
+        if row.name == name:
+            return row
+    names = [row.name for row in known]
+    close = "".join(f"; {text}" for text in did_you_mean(name, names))
+    there = f"there are {', '.join(f'`{known}`' for known in names)}" if names else "it has none"
+    raise UnknownWorkload(f"the stack has no workload `{name}`: {there}{close}")
+
+
+def _diagnostic(seen: Seen) -> Diagnostic:
+    others = [label for place, text in seen.others for label in other(place, text)]
+    return _CODE_OF[seen.kind].at(
+        seen.place, seen.what, f"`{seen.thread}`", others=others, notes=seen.story, helps=[seen.change]
+    )
 
 
 def run_scenario(path: Path, profile_name: str) -> Schedule | tuple[Diagnostic, ...]:

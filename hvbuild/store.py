@@ -20,6 +20,7 @@ _STAGING = ".hvbuild-staging"
 _PENDING = ".hvbuild-pending"
 _EDITED = ".edited"
 RULES_OF = "#rules"
+_PLAIN = 0o644
 
 
 class FolderBusy(Exception):  # noqa: N818 - says what is the case
@@ -187,6 +188,28 @@ def write_file(path: Path, data: bytes) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Put one file that a user asked for in place whole, or write into what is no plain file (a pipe).
+
+    OSError, naming `path`, where that cannot be done; its folder must be there.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+            Path(name).chmod(_PLAIN)
+            Path(name).replace(path)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as fault:
+        raise OSError(fault.errno, fault.strerror, str(path)) from None
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path:

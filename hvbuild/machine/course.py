@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hvbuild.machine.parts import Part
-from hvbuild.machine.schedule import SWITCH, Schedule
+from hvbuild.machine.schedule import GUEST, SWITCH, Schedule, join
 from hvbuild.source import Origin
 from hvbuild.units import milliseconds
 
@@ -29,7 +29,7 @@ def course(run: Played, part: Part, start: int, end: int) -> list[str]:
     cpus = part.thread.cpus
     rows = [row for row in run.schedule.segments if row.cpu in cpus and row.start < end and row.end > start]
     lines = []
-    for row in rows:
+    for row in join(row if row.mode == SWITCH else row._replace(mode=GUEST) for row in rows):
         other = run.parts[row.thread].thread
         begin, until = max(row.start, start), min(row.end, end)
         who = "it runs" if other is part.thread else f"{other.spelled} runs"

@@ -125,22 +125,16 @@ def _lock_holders(run: Simulation) -> Iterator[Seen]:
         pairs.setdefault((row.holder, row.spinner), []).append(row)
     for rows in pairs.values():
         worst = max(rows, key=lambda row: (row.spun_ns, -row.window.start))
-        yield _lock_holder(run, run.parts[holder], run.parts[spinner], worst, rows)
+        yield _lock_holder(run, worst, rows)
 
 
-def _lock_holder(
-    run: Simulation,
-    holder: Part,
-    spinner: Part,
-    worst: LockHolderPreemption,
-    rows: list[LockHolderPreemption],
-) -> Seen:
-    window = worst.window
+def _lock_holder(run: Simulation, worst: LockHolderPreemption, rows: list[LockHolderPreemption]) -> Seen:
+    holder, spinner, window = run.parts[worst.holder], run.parts[worst.spinner], worst.window
     blocker = main_blocker(run, holder, window.start, window.end)
     spun = sum(row.spun_ns for row in rows)
     what = (
         f"`{holder.thread.name}` loses its pCPU while it holds a spin lock, and `{spinner.thread.name}` "
-        f"spins for {milliseconds(worst.spun_ns)}; {milliseconds(spun)} in {len(rows)} such stretches are burned"
+        f"spins for {milliseconds(worst.spun_ns)}; {len(rows)} such stretches burn {milliseconds(spun)}"
     )
     opening = f"{holder.thread.spelled} holds the lock and is preempted at {milliseconds(window.start)}"
     _, change = remedy(holder, blocker)

@@ -1,0 +1,50 @@
+"""A run of a whole system for trace viewers: its boot on tracks of its own, then the run."""
+
+import json
+from collections.abc import Iterator
+
+from hvbuild.machine.boot import Boot
+from hvbuild.machine.trace_export import trace_json
+from hvbuild.simulating import Simulated
+
+_BOOT = 5  # process number in the trace, after those of `machine.trace_export`
+
+
+def trace_bytes(simulated: Simulated) -> bytes:
+    """The Chrome trace of a run as JSON, one event a line, ASCII; the same run gives the same bytes.
+
+    Time 0 is power-on; the run begins when the boot has ended.
+    """
+    run, stack = simulated.run, simulated.checked.plan.stack
+    names = {number: part.thread.name for number, part in enumerate(run.parts)}
+    up = max((step.end_ns for step in run.boot.steps), default=0)
+    document = trace_json(run.schedule, names, from_ns=up)
+    events = document.pop("traceEvents")
+    assert isinstance(events, list)
+    document["otherData"] = {
+        "stack": stack.name,
+        "variant": stack.variant,
+        "workload": simulated.asked.workload,
+        "profile": run.bench.profile.name,
+        "run_from_ns": up,
+    }
+    lines = [json.dumps(event, separators=(",", ":")) for event in (*_boot_events(run.boot), *events)]
+    head = json.dumps(document, separators=(",", ":"))[:-1]
+    return (head + ',"traceEvents":[\n' + ",\n".join(lines) + "\n]}\n").encode("ascii")
+
+
+def _boot_events(boot: Boot) -> Iterator[dict[str, object]]:
+    """A track for the host, for each service and for each guest."""
+    tracks = {name: number for number, name in enumerate(dict.fromkeys(s.subject for s in boot.steps))}
+    yield {"ph": "M", "name": "process_name", "pid": _BOOT, "tid": 0, "args": {"name": "boot"}}
+    yield {"ph": "M", "name": "process_sort_index", "pid": _BOOT, "tid": 0, "args": {"sort_index": -1}}
+    for name, number in tracks.items():
+        yield {"ph": "M", "name": "thread_name", "pid": _BOOT, "tid": number, "args": {"name": name}}
+    for step in boot.steps:
+        place = {"pid": _BOOT, "tid": tracks[step.subject], "ts": step.start_ns / 1000}
+        if step.end_ns == step.start_ns:
+            yield {"ph": "i", "s": "t", "name": step.name, "cat": "boot", **place}
+            continue
+        more = {"args": {"note": step.note}} if step.note else {}
+        length = (step.end_ns - step.start_ns) / 1000
+        yield {"ph": "X", "name": step.name, "cat": "boot", **place, "dur": length, **more}
