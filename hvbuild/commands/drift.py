@@ -22,16 +22,27 @@ if TYPE_CHECKING:
 @click.option("--asinfo", type=PATH, metavar="F", help="Output of `pidin syspage=asinfo`.")
 @click.option("--showmem", type=PATH, metavar="F", help="Output of `showmem`.")
 @click.option("--pidin", type=PATH, metavar="F", help="Output of `pidin`.")
+@click.option("--predict", is_flag=True, help="Show what these tools would print, as far as it is known.")
 def command(
-    stack: Path, variant: str, asinfo: Path | None, showmem: Path | None, pidin: Path | None
+    stack: Path,
+    variant: str,
+    asinfo: Path | None,
+    showmem: Path | None,
+    pidin: Path | None,
+    *,
+    predict: bool,
 ) -> Outcome:
     """Compare one variant with what was captured on the target.
 
     Exit code 1 says that they differ.
     """
-    if asinfo is None and showmem is None and pidin is None:
+    captured = asinfo or showmem or pidin
+    if predict and captured:
+        raise click.UsageError("--predict needs no capture.")
+    if not predict and not captured:
         raise click.UsageError("give --asinfo, --showmem or --pidin.")
     from hvbuild.capturing import drift_of
-    from hvbuild.report.target import drift_outcome
+    from hvbuild.report.target import drift_outcome, prediction_outcome
 
-    return drift_outcome(drift_of(checked(opened(stack), variant), asinfo, showmem, pidin))
+    found = checked(opened(stack), variant)
+    return prediction_outcome(found) if predict else drift_outcome(drift_of(found, asinfo, showmem, pidin))

@@ -29,11 +29,15 @@ PROFILES = ("published", "sdp71", "sdp80", "strict")
 @click.option("--trace", type=PATH, metavar="OUT.json", help="Write the trace of the run.")
 @click.option("--compare", metavar="V", help="Run this variant, too, and set both side by side.")
 @click.option(
-    "--costs", type=click.Choice(("low", "typical", "high")), help="Which end of the board's costs; typical."
+    "--costs",
+    type=click.Choice(("low", "typical", "high")),
+    help="End of the board's cost ranges; typical unless given.",
 )
 @click.option("--fast", is_flag=True, help="Run the compiled engine (extra `fast`); the answer is the same.")
 @click.option("--scenario", type=PATH, metavar="FILE.json", help="One scenario for the bare scheduler.")
-@click.option("--profile", type=click.Choice(PROFILES), help="Scheduler profile; that of the target.")
+@click.option(
+    "--profile", type=click.Choice(PROFILES), help="Scheduler profile; the one of the target unless given."
+)
 def command(stack: Path | None, scenario: Path | None, profile: str | None, **asked: Any) -> Outcome:
     """Run a stack's workload, or one scenario.
 
