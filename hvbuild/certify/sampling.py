@@ -123,9 +123,8 @@ def _engine() -> Any:
     if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = os.path.join(tempfile.gettempdir(), "hvbuild-hypothesis")
     import hypothesis  # noqa: PLC0415 - after its storage is set
-    from hypothesis.internal.conjecture import providers  # noqa: PLC0415
 
-    return hypothesis, providers.AVAILABLE_PROVIDERS
+    return hypothesis
 
 
 def _drive(fields: tuple[Field, ...], judge: Callable[[Run], float], examples: int, seed: int) -> bool:
@@ -133,9 +132,10 @@ def _drive(fields: tuple[Field, ...], judge: Callable[[Run], float], examples: i
     if not fields:
         judge(())
         return True
-    hypothesis, providers = _engine()
+    hypothesis = _engine()
     from hypothesis.statistics import collector  # noqa: PLC0415
 
+    from hvbuild.certify.sealed import sealed_generator  # noqa: PLC0415
     from hvbuild.certify.strategies import runs  # noqa: PLC0415
 
     def body(run: Run) -> None:
@@ -156,11 +156,6 @@ def _drive(fields: tuple[Field, ...], judge: Callable[[Run], float], examples: i
     )
     test = hypothesis.seed(seed)(settings(hypothesis.given(runs(fields))(body)))
     notes: list[Any] = []
-    usual = providers["hypothesis"]
-    providers["hypothesis"] = "hvbuild.certify.sealed.SealedProvider"
-    try:
-        with collector.with_value(notes.append):  # type: ignore[arg-type]
-            test()
-    finally:
-        providers["hypothesis"] = usual
+    with sealed_generator(), collector.with_value(notes.append):  # type: ignore[arg-type]
+        test()
     return bool(notes) and notes[0].get("stopped-because") == "nothing left to do"

@@ -11,7 +11,9 @@ from typing import Any
 import certify_subjects as make
 import pytest
 import rfc8785
-from builders import vcpu
+from builders import a_place, vcpu
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hvbuild.certify.canonical import NotCanonical, digest_of, plain, read_canonical, sha256
 from hvbuild.certify.certificate import CertificateResult, certify
@@ -20,9 +22,9 @@ from hvbuild.certify.merge import merge, shard_name
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Family
 from hvbuild.certify.replay import read_counterexample
-from hvbuild.certify.subject import Subject, judgement_date, profile_of_target
+from hvbuild.certify.subject import Subject, judgement_date
 from hvbuild.certify.verify import Verification, is_local, verify
-from hvbuild.machine.profiles import profile
+from hvbuild.machine.profiles import profile, profile_of_target
 from hvbuild.machine.scenario_reader import read_scenario
 from hvbuild.machine.schedule import simulate
 from hvbuild.model.stack import CertificateTerms, Waiver
@@ -33,9 +35,7 @@ LONG_AGO = "2020-01-01"
 
 
 def waiver(name: str, expires: str = "2030-12-31") -> Waiver:
-    return Waiver(
-        property=name, reason="bench only", owner="somebody", expires=expires, origin=make.a_place()
-    )
+    return Waiver(property=name, reason="bench only", owner="somebody", expires=expires, origin=a_place())
 
 
 def a_refused_subject(**more: Any) -> Subject:
@@ -166,6 +166,22 @@ def test_hash_seed_and_unrelated_modules_change_nothing(tmp_path: Path) -> None:
 
     assert len(found) == 1
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["unrelated.py"]
+
+
+def test_what_was_drawn_before_changes_nothing() -> None:
+    """Hypothesis keeps constants of local modules in one cache for the process; they must not leak in."""
+    drawn = tuple(row for row in ALL_PROPERTIES if row.family is Family.ACCESS)
+    subject = make.a_subject(seed=2)
+    first = certify(subject, properties=drawn)
+
+    @settings(max_examples=20, database=None)
+    @given(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 15) - 1))
+    def draw(one: int, two: int) -> None:
+        assert one >= 0 <= two
+
+    draw()
+
+    assert {first.data} == {certify(subject, properties=drawn).data for _ in range(3)}
 
 
 def test_another_seed_draws_other_runs() -> None:
