@@ -1,32 +1,46 @@
 """A board that nobody has described yet: the least that a stack needs, each fact marked to be filled in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from hvbuild.adopt import spelled
 from hvbuild.adopt.yamltext import Item, scalar, text_of
 from hvbuild.catalog import Catalog
+from hvbuild.catalog_rows import Row
 from hvbuild.model.board import Architecture
+from hvbuild.model.image import Image
 from hvbuild.model.system import HostFacts
 from hvbuild.model.vm import VmConfig
 from hvbuild.ranges import AddressRange
 
 TO_BE_FILLED_IN = "adopted; to be filled in"
-_GIB = 1 << 30
+_MODES = ("el1-host", "el2-host", "x86")
 # Every 64-bit core that QNX hosts run on addresses at least this much (2^40 bytes).
 _EVERYTHING = 1 << 40
 
 
 def architecture_of(vms: Iterable[VmConfig], catalog: Catalog, host: HostFacts | None) -> Architecture:
-    """What the host's image says, else what most devices belong to; Arm where nothing tells."""
+    """What the host's image says, else what most of the VMs belongs to; Arm where nothing tells."""
     if host is not None and host.architecture is not None:
         return Architecture(host.architecture)
-    rows = [catalog.vdev(vdev.type) for vm in vms for vdev in vm.vdevs]
-    kinds = [row.architecture for row in rows if row is not None]
+    kinds = [kind for vm in vms for kind in _families(vm, catalog)]
     return Architecture.X86_64 if kinds.count("x86") > kinds.count("arm") else Architecture.AARCH64
 
 
-def board_text(name: str, vms: Sequence[VmConfig], catalog: Catalog, host: HostFacts | None) -> str:
-    """The file of a board stub: its pCPUs as far as something names them, its RAM where a tree says it."""
+def _families(vm: VmConfig, catalog: Catalog) -> Iterator[str]:
+    """`arm` or `x86` for each device, variable and blob type that only one architecture has."""
+    rows: list[Row | None] = [catalog.vdev(vdev.type) for vdev in vm.vdevs]
+    rows += [catalog.variable(setting.variable) for setting in vm.settings]
+    blobs = (*(load.blob for load in vm.loads), *(each.blob for each in vm.passes))
+    words = (*blobs, *(flag.partition(" ")[0] for flag in vm.flags))
+    rows += [row for word in words for row in catalog.blobs.get(word, ())[:1]]
+    return (row.architecture for row in rows if row is not None)
+
+
+def board_text(
+    name: str, vms: Sequence[VmConfig], catalog: Catalog, host: HostFacts | None, image: Image | None
+) -> str:
+    """The file of a board stub: its pCPUs as far as something names them, its RAM where a tree says it, its
+    startup where a boot image shows it."""
     architecture = architecture_of(vms, catalog, host)
     core = [
         Item("name", "core"),
@@ -42,6 +56,7 @@ def board_text(name: str, vms: Sequence[VmConfig], catalog: Catalog, host: HostF
         Item("architecture", architecture.value),
         Item("cores", [Item("", core)]),
         Item("memory", [Item("", bank) for bank in _banks(host)]),
+        *spelled.listed("startup", _startup(image)),
     ]
     return "# yaml-language-server: $schema=../.hvbuild/board.schema.json\n" + text_of(items)
 
@@ -63,6 +78,20 @@ def _banks(host: HostFacts | None) -> list[list[Item]]:
         return [_bank(f"bank-{number}", window, "its devicetree") for number, window in enumerate(known, 1)]
     # A smaller guess would make faults of what is right; rules about room say nothing until it is replaced.
     return [_bank("unknown", AddressRange(0, _EVERYTHING), TO_BE_FILLED_IN)]
+
+
+def _startup(image: Image | None) -> list[Item]:
+    boot = image.boot if image is not None else None
+    if image is None or boot is None or boot.startup is None:
+        return []
+    items = [Item("program", scalar(boot.startup.name)), Item("virtual", scalar(boot.type))]
+    if image.load_address is not None:
+        items.append(Item("image", spelled.address(image.load_address)))
+    if boot.kernel is not None:
+        items.append(Item("kernel", scalar(boot.kernel.name)))
+    asked = boot.option("Q")
+    mode = (asked.value or "").partition(",")[2] if asked is not None else ""
+    return [*items, Item("hypervisor_mode", scalar(mode))] if mode in _MODES else items
 
 
 def _bank(name: str, window: AddressRange, source: str) -> list[Item]:

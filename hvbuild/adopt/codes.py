@@ -22,7 +22,14 @@ LEFT_IN_BASE = Code(
     code="HV8902",
     name="left-in-base-file",
     severity=Severity.WARNING,
-    meaning="A part of a host buildfile or tree has no key in a stack; it stays in the base file.",
+    meaning="A part of a host's own files is not said by the stack; it stays there, or in the base file.",
     source=_SOURCE,
 )
-CODES = (CARRIED, NOT_CARRIED, LEFT_IN_BASE)
+NOT_STARTED = Code(
+    code="HV8903",
+    name="not-started",
+    severity=Severity.WARNING,
+    meaning="No host file that was given starts a VM that was given; the host of the stack will.",
+    source=_SOURCE,
+)
+CODES = (CARRIED, NOT_CARRIED, LEFT_IN_BASE, NOT_STARTED)

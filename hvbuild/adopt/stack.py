@@ -55,15 +55,16 @@ def stack_text(
     target: str,
     catalog: Catalog,
     origin: Sequence[str],
-    host: HostItems | None = None,
+    host: HostItems,
+    foreign: bool,
 ) -> str:
     """The whole file, the same for the same input. `origin` names the files it was adopted from."""
-    foreign = Item("foreign", "true", before=[_FOREIGN])
+    somebody_elses = Item("foreign", "true", before=[_FOREIGN])
     items = [
         Item("format", "1"),
         Item("board", scalar(board)),
         Item("target", scalar(target)),
-        Item("host", [foreign] if host is None else list(host.host)),
+        Item("host", [somebody_elses] if foreign else list(host.host)),
     ]
     memory = _memory(vms, host)
     if memory:
@@ -73,20 +74,20 @@ def stack_text(
     return "\n".join(head) + "\n" + text_of(items)
 
 
-def _guest(each: AdoptedVm, board: Board | None, catalog: Catalog, host: HostItems | None) -> Item:
+def _guest(each: AdoptedVm, board: Board | None, catalog: Catalog, host: HostItems) -> Item:
     handed = board_devices(each.vm, board, catalog) if board is not None else {}
-    sources = host.sources if host is not None else {}
+    sources = host.sources
     items = guest_items(each.vm, each.name, catalog, handed, sources)
-    items += host.guests.get(each.name, ()) if host is not None else ()
+    items += host.guests.get(each.name, ())
     guest = Item(each.name, items)
     if each.document is not None:
         place_comments(each.document, guest, items)
     return guest
 
 
-def _memory(vms: Sequence[AdoptedVm], host: HostItems | None) -> list[Item]:
+def _memory(vms: Sequence[AdoptedVm], host: HostItems) -> list[Item]:
     """The host's regions, then those that guests name and that nobody places here: external ones."""
-    items = list(host.memory) if host is not None else []
+    items = list(host.memory)
     known = {_name_of(item) for item in items}
     for each in vms:
         ram = ram_passes(each.vm)

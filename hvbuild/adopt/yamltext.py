@@ -9,7 +9,8 @@ from hvbuild.load.tree import Kind
 from hvbuild.source import Span
 
 LINE = 110
-_PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./+=$*%-]*(?::[A-Za-z0-9_./+=$*%-]+)*\Z")
+# Digits with colons between them are a number in base sixty to readers of YAML 1.1.
+_PLAIN = re.compile(r"(?![0-9][^:]*:)[A-Za-z0-9_./][A-Za-z0-9_./+=$*%-]*(?::[A-Za-z0-9_./+=$*%-]+)*\Z")
 _NUMBER = re.compile(r"(?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19})\Z")
 # A text that holds one of these cannot stand in a YAML file, not even escaped (`load.yamltext`).
 _UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")

@@ -363,6 +363,7 @@ def _launch(item: Fields | None) -> GuestLaunch:
         partition=item.node.text("partition"),
         restart=item.text("restart", "never"),
         memory_limit=item.size("memory_limit"),
+        config=item.text("config"),
         origin=item.node.origin,
     )
 

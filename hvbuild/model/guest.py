@@ -137,7 +137,10 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuestLaunch:
-    """How the host starts this guest's qvm. None: nothing said, `on` is not used for it."""
+    """How the host starts this guest's qvm. None: nothing said, `on` is not used for it.
+
+    `config` is where its qvmconf lies in the host image; empty: below the host's folder for guests.
+    """
 
     sched: Sched | None = None
     cpus: frozenset[int] | None = None
@@ -145,6 +148,7 @@ class GuestLaunch:
     partition: str | None = None
     restart: str = "never"
     memory_limit: int | None = None
+    config: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 

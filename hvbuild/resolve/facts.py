@@ -58,6 +58,8 @@ def _host(
 ) -> HostFacts:
     board = stack.board
     mine = not stack.host.foreign
+    # A base file of others may hold more than the plan knows.
+    ours = host if not stack.host.image.base else None
     return HostFacts(
         architecture=board.architecture.value,
         cpus=len(board.cores),
@@ -72,7 +74,7 @@ def _host(
         partitions=MappingProxyType(_partitions(stack)) if mine else None,
         services=_services(stack) if mine else None,
         launches=MappingProxyType(_launches(stack, guests)) if mine else None,
-        image_files=frozenset(entry.path for entry in host.entries) if host is not None else None,
+        image_files=frozenset(entry.path for entry in ours.entries) if ours is not None else None,
         smmu=board.smmu,
         smmuman=stack.host.smmuman is not None if mine else None,
         gic=board.gic,
@@ -83,8 +85,8 @@ def _host(
         vm_overhead=stack.host.vm_overhead,
         exclusive=MappingProxyType(_exclusive(stack)),
         housekeeping=stack.host.housekeeping,
-        startup_arguments=host.startup[1:] if host is not None else None,
-        modules=host.modules if host is not None else None,
+        startup_arguments=ours.startup[1:] if ours is not None else None,
+        modules=ours.modules if ours is not None else None,
         outside=(
             *stack.host.external,
             *(image.load.path for plan in guests for image in plan.guest.images if image.external),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from hvbuild.catalog import Catalog
 from hvbuild.model.board import Architecture, BoardStartup, RegionsBy
+from hvbuild.model.guest import Guest
 from hvbuild.model.host import HostFile, Service
 from hvbuild.model.plan import GuestPlan, HostPlan, ImageEntry, Launch, Peer, PlacedRegion
 from hvbuild.model.stack import Stack
@@ -53,9 +54,9 @@ def plan_host(
     )
 
 
-def config_path(stack: Stack, guest: str) -> str:
+def config_path(stack: Stack, guest: Guest) -> str:
     """Where a guest's qvmconf lies in the host image."""
-    return f"{stack.host.files_path}/{guest}/{guest}.qvmconf"
+    return guest.launch.config or f"{stack.host.files_path}/{guest.name}/{guest.name}.qvmconf"
 
 
 def _startup_arguments(
@@ -128,7 +129,7 @@ def _launch(stack: Stack, plan: GuestPlan) -> Launch:
     launch = plan.guest.launch
     return Launch(
         guest=plan.guest.name,
-        config_path=config_path(stack, plan.guest.name),
+        config_path=config_path(stack, plan.guest),
         sched=launch.sched,
         cpus=tuple(sorted(launch.cpus or ())),
         cluster=launch.cluster,
@@ -168,7 +169,7 @@ def _entries(
     yield from smmuman_entries(stack)
     for plan in guests:
         yield ImageEntry(
-            path=config_path(stack, plan.guest.name),
+            path=config_path(stack, plan.guest),
             source=f"guests/{plan.guest.name}.qvmconf",
             mode="0644",
             raw=True,
