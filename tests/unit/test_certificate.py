@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from hypothesis import strategies as st
 from hvbuild.certify.canonical import NotCanonical, digest_of, plain, read_canonical, sha256
 from hvbuild.certify.certificate import CertificateResult, certify
 from hvbuild.certify.chunk import Chunk, chunk_json, chunk_seed, of_shard, plan_chunks, read_chunk
+from hvbuild.certify.draws import Field, Run
 from hvbuild.certify.merge import merge, shard_name
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Family
 from hvbuild.certify.replay import read_counterexample
+from hvbuild.certify.sampling import _drive
 from hvbuild.certify.subject import Subject, judgement_date
 from hvbuild.certify.verify import Verification, is_local, verify
 from hvbuild.machine.profiles import profile, profile_of_target
@@ -168,20 +171,36 @@ def test_hash_seed_and_unrelated_modules_change_nothing(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "__pycache__") == ["unrelated.py"]
 
 
-def test_what_was_drawn_before_changes_nothing() -> None:
-    """Hypothesis keeps constants of local modules in one cache for the process; they must not leak in."""
-    drawn = tuple(row for row in ALL_PROPERTIES if row.family is Family.ACCESS)
-    subject = make.a_subject(seed=2)
-    first = certify(subject, properties=drawn)
+def drawn_runs() -> list[Run]:
+    fields = tuple(Field(f"field {number}", 64) for number in range(12))
+    seen: list[Run] = []
 
-    @settings(max_examples=20, database=None)
-    @given(st.integers(0, (1 << 64) - 1), st.integers(0, (1 << 15) - 1))
-    def draw(one: int, two: int) -> None:
-        assert one >= 0 <= two
+    def judge(run: Run) -> float:
+        seen.append(run)
+        return float(run[0][1] % 1000)
+
+    _drive(fields, judge, 100, 1)
+    return seen
+
+
+def test_neither_modules_nor_earlier_draws_change_what_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hypothesis collects constants of local modules, and keeps them in one cache for the process."""
+    first = drawn_runs()
+    constants = ", ".join(str(3**40 + number) for number in range(500))
+    (tmp_path / "some_local_module.py").write_text(f"CONSTANTS = [{constants}]\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import_module("some_local_module")
+
+    @settings(max_examples=100, database=None)
+    @given(st.integers(0, (1 << 64) - 1))
+    def draw(number: int) -> None:
+        assert number >= 0
 
     draw()
 
-    assert {first.data} == {certify(subject, properties=drawn).data for _ in range(3)}
+    assert drawn_runs() == first
 
 
 def test_another_seed_draws_other_runs() -> None:
