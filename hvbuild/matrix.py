@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.project import BASE, PROJECT_FILE, StackPlace, project_stacks
-from hvbuild.store import write_file
+from hvbuild.store import RULES_OF, digest, rules_of, write_file
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, tool_digest
 
@@ -172,13 +172,22 @@ def _unknown(
     return code.at(word.span, f"{lead} `{wanted}`", "not known", route="matrix", helps=helps)
 
 
-def products_of(root: Path, cache: Path) -> tuple[Product, ...] | None:
-    """The products of the project at `root`, from the cache where nothing has changed; None with faults."""
+def products_of(
+    root: Path, cache: Path, known: dict[str, str | None] | None = None
+) -> tuple[Product, ...] | None:
+    """The products of the project at `root`, from the cache where nothing has changed; None with faults.
+
+    The digest of what the project file says for all of them goes into `known`, so that it is read once.
+    """
     file = root / PROJECT_FILE
     places = {place.name: place for place in project_stacks(root)}
-    if not file.is_file():
+    data = file.read_bytes() if file.is_file() else None
+    if known is not None:
+        rules = rules_of(data) if data is not None else None
+        known[file.as_posix() + RULES_OF] = digest(rules) if rules is not None else None
+    if data is None:
         return tuple(Product(place, variant) for place in places.values() for variant in place.variants)
-    held = cache / "products" / f"{_question(file, places.values())}.json"
+    held = cache / "products" / f"{_question(data, places.values())}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):
         return tuple(Product(places[stack], word) for stack, word in json.loads(held.read_bytes()))
     from hvbuild.load.files import Files  # noqa: PLC0415 - on a miss only
@@ -193,9 +202,9 @@ def products_of(root: Path, cache: Path) -> tuple[Product, ...] | None:
     return matrix.products
 
 
-def _question(file: Path, places: Iterable[StackPlace]) -> str:
+def _question(project_file: bytes, places: Iterable[StackPlace]) -> str:
     """What decides the products: this hvbuild, the project file, and which variants there are."""
     listing = [[place.name, *place.variants] for place in places]
     seal = hashlib.sha256(tool_digest().encode() + json.dumps(listing).encode())
-    seal.update(file.read_bytes())
+    seal.update(project_file)
     return seal.hexdigest()

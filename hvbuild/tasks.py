@@ -56,7 +56,7 @@ def tasks_for(root: str | Path = ".", build: str | Path | None = None) -> Iterat
     digests = Digests({})
     for step, about in _ABOUT.items():
         yield {"basename": step, "name": None, "doc": about.format("every product")}
-    products = products_of(base, cache_folder(os.environ))
+    products = products_of(base, cache_folder(os.environ), digests.known)
     if products is None:
         yield from _faulty_project(base)
     for product in products or ():
