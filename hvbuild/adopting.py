@@ -111,7 +111,7 @@ class _Room:
         """The release and the guests; stops where qvm would refuse a file or YAML cannot hold a word."""
         family = self._facts.architecture.family if self._facts is not None else None
         documents: list[Document] = [read_qvmconf(file, self._catalog) for file, _ in named]
-        release, readings = read_for(documents, self._catalog, target, family)
+        release, readings = read_for(documents, self._catalog, target, family, self._host_errors)
         for document, reading in zip(documents, readings, strict=True):
             self.faults.extend(told(reading))
             self.faults.extend(unwritable_words(document))
@@ -126,14 +126,16 @@ class _Room:
         return release, vms
 
     def _host(self, image: Image | None) -> HostFiles:
-        """What the host's own files say; stops where mkifs or a loader would refuse one."""
+        """What the host's own files say; whether they are good files is not asked, they stay as they are."""
         systems = self._configs(image)
         reading = read_host_files(self._sources, self._catalog, target=self.target, systems=systems)
-        self.faults.extend(fault for fault in reading.faults if fault.severity is Severity.ERROR)
-        self.faults.barrier("reading the host's files")
         self.faults.extend(self._unused(reading))
         document = read_buildfile(self._host_file.text, self._host_file.path) if self._host_file else None
         return HostFiles(document=document, image=image, facts=reading.host or HostFacts(), systems=systems)
+
+    def _host_errors(self, target: str) -> int:
+        faults = read_host_files(self._sources, self._catalog, target=target).faults
+        return sum(fault.severity is Severity.ERROR for fault in faults)
 
     def _configs(self, image: Image | None) -> dict[str, str]:
         """Path of a VM's configuration in the image → the guest it is, by the file's name."""

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from itertools import takewhile
 
 from hvbuild.adopt import spelled
 from hvbuild.adopt.names import Names, fits, fitted
@@ -11,13 +12,21 @@ from hvbuild.adopt.yamltext import Item, flow_list, scalar
 from hvbuild.formats.buildfile import BuildDocument
 from hvbuild.model.board import Board
 from hvbuild.model.host import Service
-from hvbuild.model.image import CommandStep, Image, PartitionStep, Placement, QvmLaunch, WaitStep
+from hvbuild.model.image import (
+    FIVE_SECONDS,
+    CommandStep,
+    Image,
+    PartitionStep,
+    Placement,
+    QvmLaunch,
+    WaitStep,
+)
 from hvbuild.model.system import HostFacts
 from hvbuild.ranges import AddressRange
 from hvbuild.render.hostview import service_words
 from hvbuild.resolve.hostrows import host_steps
 from hvbuild.source import Origin
-from hvbuild.units import LIMIT_64
+from hvbuild.units import LIMIT_64, duration_text
 from hvbuild.values import dataclass
 
 BASE_FILE = "host.build"
@@ -73,9 +82,10 @@ def host_items(
         *spelled.listed("reserve", reserve),
         *_external(image, vms),
     ]
-    guests = {
-        each.name: _launch(launch) for each in vms if (launch := files.launch_of(each.name)) is not None
-    }
+    unknown = [one for one in image.launches if not any(path in files.systems for path in one.configs)]
+    left += [Left(one.origin, f"the start of `{' '.join(one.configs) or 'qvm'}`") for one in unknown]
+    launches = {each.name: files.launch_of(each.name) for each in vms}
+    guests = {name: _launch(launch) for name, launch in launches.items() if launch is not None}
     return (
         HostItems(host=tuple(items), memory=region_items(files.facts), guests=guests),
         (*left, *more),
@@ -225,12 +235,14 @@ def _service_keys(service: Service, names: Names, after: Sequence[object]) -> li
     keys = [Item("name", scalar(names.take(service.name))), Item("command", scalar(service.command))]
     if service.foreground:
         keys.append(Item("foreground", "true"))
-    waits = []
-    for step in after:
-        if not isinstance(step, WaitStep):
-            break
-        waits.append(scalar(step.path))
-    return [*keys, Item("wait_for", flow_list(waits))] if waits else keys
+    waits = list(takewhile(lambda step: isinstance(step, WaitStep), after))
+    paths = [scalar(step.path) for step in waits if isinstance(step, WaitStep)]
+    times = [step.timeout for step in waits if isinstance(step, WaitStep)]
+    if paths:
+        keys.append(Item("wait_for", flow_list(paths)))
+    if paths and min(times) != FIVE_SECONDS:
+        keys.append(Item("wait", duration_text(min(times))))
+    return keys
 
 
 def _external(image: Image, vms: Sequence[AdoptedVm]) -> Iterator[Item]:

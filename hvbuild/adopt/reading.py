@@ -1,6 +1,6 @@
 """Hand-kept qvmconf files read for adoption: for which release, what stops it, what is only carried along."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hvbuild.adopt.codes import CARRIED, NOT_CARRIED
 from hvbuild.adopt.stack import AdoptedVm
@@ -14,23 +14,30 @@ from hvbuild.meaning.qvmconf import Reading, read_vm
 
 
 def read_for(
-    documents: Sequence[Document], catalog: Catalog, target: str | None, family: str | None
+    documents: Sequence[Document],
+    catalog: Catalog,
+    target: str | None,
+    family: str | None,
+    host_errors: Callable[[str], int],
 ) -> tuple[str, list[Reading]]:
-    """The release and the readings for it: the asked one, else the newest with least against the files."""
+    """The release and the readings for it: the asked one, else the newest with least against the files.
+
+    `host_errors` counts the errors of the host's files for a release.
+    """
     best: tuple[tuple[int, int], str, list[Reading]] | None = None
     for name in (target,) if target is not None else tuple(reversed(tuple(catalog.targets))):
         readings = [read_vm([each], catalog, target=name, architecture=family) for each in documents]
-        rank = _rank(readings)
+        rank = _rank(readings, host_errors(name) if target is None else 0)
         if best is None or rank < best[0]:
             best = (rank, name, readings)
     assert best is not None
     return best[1], best[2]
 
 
-def _rank(readings: Sequence[Reading]) -> tuple[int, int]:
+def _rank(readings: Sequence[Reading], more: int) -> tuple[int, int]:
     found = [fault for reading in readings for fault in told(reading)]
     errors = sum(fault.severity is Severity.ERROR for fault in found)
-    return errors, len(found) - errors
+    return errors + more, len(found) - errors
 
 
 def told(reading: Reading) -> Iterator[Diagnostic]:

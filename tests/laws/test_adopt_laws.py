@@ -133,9 +133,10 @@ CARRIED = st.sampled_from([("frobnicate", "3"), ("undocumented", "a b"), ("warp-
 def odd_machines(draw: st.DrawFn) -> VmConfig:
     """Machines of one architecture and release, with what stacks have no key for."""
     vm = draw(MACHINES)
-    pc, clusters = draw(st.booleans()), draw(st.booleans())
-    vdevs = [vdev for vdev in vm.vdevs if (vdev.type in PC) == pc or vdev.type == "third-party"]
-    vdevs = [replace(vdev, settings=()) for vdev in vdevs] + draw(st.lists(ODD_VDEVS, max_size=2))
+    pc = draw(st.booleans())
+    clusters = draw(st.booleans())
+    held = [vdev for vdev in vm.vdevs if (vdev.type in PC) == pc or vdev.type == "third-party"]
+    vdevs = [*(replace(vdev, settings=()) for vdev in held), *draw(st.lists(ODD_VDEVS, max_size=2))]
     loggers = [*vm.loggers]
     if vdevs and draw(st.booleans()):
         loggers.append(Logger(filters=frozenset({"error"}), destination="slog", vdev=len(vdevs) - 1))
