@@ -132,12 +132,13 @@ def _lock_holder(run: Simulation, worst: LockHolderPreemption, rows: list[LockHo
     holder, spinner, window = run.parts[worst.holder], run.parts[worst.spinner], worst.window
     blocker = main_blocker(run, holder, window.start, window.end)
     spun = sum(row.spun_ns for row in rows)
+    times = "once" if len(rows) == 1 else f"{len(rows)} times"
     what = (
         f"`{holder.thread.name}` loses its pCPU while it holds a spin lock, and `{spinner.thread.name}` "
-        f"spins for {milliseconds(worst.spun_ns)}; {len(rows)} such stretches burn {milliseconds(spun)}"
+        f"spins for {milliseconds(worst.spun_ns)}; seen {times}, {milliseconds(spun)} in all"
     )
     opening = f"{holder.thread.spelled} holds the lock and is preempted at {milliseconds(window.start)}"
-    _, change = remedy(holder, blocker)
+    place, change = remedy(holder, blocker)
     return Seen(
         kind=Kind.LOCK_HOLDER,
         thread=holder.thread.name,
@@ -146,6 +147,6 @@ def _lock_holder(run: Simulation, worst: LockHolderPreemption, rows: list[LockHo
         what=what,
         story=(opening, *course(run, holder, window.start, window.end)),
         change=change,
-        place=holder.thread.placement_origin or holder.thread.origin,
+        place=place or holder.thread.origin,
         others=((spinner.thread.placement_origin, f"`{spinner.thread.name}` spins"),),
     )

@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 from hvbuild.machine.analysis import partition_delay, sporadic_interference
 from hvbuild.machine.boot import Boot, boot
-from hvbuild.machine.bounds import Bound, response_bound
+from hvbuild.machine.bounds import Bound, Request, response_bound
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
@@ -189,19 +189,27 @@ def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Questi
 
 
 def _bound(bench: Bench, thread: HostThread) -> Bound:
-    """The bound of `thread`; equals that take turns cost switches besides, at most one a tick."""
-    near = (other for other in bench.threads if other.cpus & thread.cpus and not other.rests)
+    """The bound of `thread` with what the scheduler's own acts cost, where they cost anything.
+
+    Equals that take turns cost switches, at most one a tick; the first time that a thread runs it may be
+    brought from another pCPU.
+    """
+    near = [other for other in bench.threads if other.cpus & thread.cpus and not other.rests]
     if any(other.demand is not None and other.demand.spinlock for other in near):
         return Bound(response_ns=None, reason="spin locks are waited for")
-    equals = any(
-        not other.rests and other.priority == thread.priority and other.cpus & thread.cpus
-        for other in bench.threads
-        if other.name != thread.name
-    )
-    turns = isinstance(thread.sched, RoundRobin) and equals and bench.engine.switch_ns
-    more = (partial(_turns, int(bench.system.host.tick), bench.engine.switch_ns),) if turns else ()
+    engine = bench.engine
+    equals = any(other.priority == thread.priority for other in near if other.name != thread.name)
+    more: list[Request] = []
+    if isinstance(thread.sched, RoundRobin) and equals and engine.switch_ns:
+        more.append(partial(_turns, int(bench.system.host.tick), engine.switch_ns))
+    if engine.migration_ns:
+        more.append(partial(_once, len(near) * engine.migration_ns))
     return response_bound(bench, thread, bench.threads, more=more)
 
 
 def _turns(tick: int, switch_ns: int, window: int) -> int:
     return (-(-window // tick) + 1) * switch_ns
+
+
+def _once(cost: int, _window: int) -> int:
+    return cost
