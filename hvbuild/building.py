@@ -6,11 +6,15 @@ from pathlib import Path
 
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Diagnostics
+from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.freshness import STATE, state_data
+from hvbuild.hostsources import project_files
 from hvbuild.manifest import MANIFEST, manifest_data, recorded_digests
+from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.project import stable_name
 from hvbuild.render.artifacts import Rendering, render_plan
 from hvbuild.render.environment import Templates
+from hvbuild.resolve.imagesteps import BUILDFILE
 from hvbuild.shipped import shipped_file
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import digest, keep_edited, locked, write_together
@@ -40,15 +44,19 @@ class Built:
 
 def rendered(checked: Checked) -> Rendering:
     """Every artifact of a checked stack; StackInvalid when one does not read back as the plan says."""
-    stack = checked.plan.stack
-    templates = Templates(
-        checked.place.template_folders, stack.board.name, checked.catalog.target_chain(stack.target)
-    )
-    rendering = render_plan(checked.plan, templates, checked.catalog, base_buildfile(checked))
+    rendering = render_plan(checked.plan, templates_of(checked), checked.catalog, base_buildfile(checked))
     faults = Diagnostics()
     faults.extend(rendering.faults)
     faults.barrier("rendering")
     return rendering
+
+
+def templates_of(checked: Checked) -> Templates:
+    """The templates of a stack's board and target, the project's own before the shipped ones."""
+    stack = checked.plan.stack
+    return Templates(
+        checked.place.template_folders, stack.board.name, checked.catalog.target_chain(stack.target)
+    )
 
 
 def base_buildfile(checked: Checked) -> SourceFile | None:
@@ -89,18 +97,33 @@ def build(checked: Checked, folder: Path | None = None) -> Built:
 def build_inputs(checked: Checked, rendering: Rendering) -> tuple[NamedDigest, ...]:
     """Everything the artifacts were made from, under names that hold on any machine, sorted.
 
-    Stack, variants, included parts and board as read; templates; hvbuild's own catalogues.
+    Stack, variants, included parts and board as read; host files of the project; templates; hvbuild's own
+    catalogues.
     """
     root = checked.place.root
-    rows = {stable_name(Path(n.name), root): n.digest for n in checked.inputs if n.digest is not None}
+    read = (*checked.inputs, *_base_sources(checked, rendering))
+    rows = {stable_name(Path(n.name), root): n.digest for n in read if n.digest is not None}
     for path in (*rendering.templates, *catalogue_files()):
         rows[stable_name(path, root)] = digest(path.read_bytes())
     return tuple(NamedDigest(name, rows[name]) for name in sorted(rows))
 
 
+def _base_sources(checked: Checked, rendering: Rendering) -> tuple[NamedDigest, ...]:
+    """Host files that the board's own buildfile names and that lie in the project."""
+    data = next((item.data for item in rendering.artifacts if item.name == BUILDFILE), None)
+    if not checked.plan.stack.host.image.base or data is None:
+        return ()
+    image = image_meaning(read_buildfile(data.decode("utf-8", "surrogateescape"), BUILDFILE))
+    names = [entry.source for entry in image.entries if entry.source and entry.content is None]
+    own = {item.name for item in rendering.artifacts}
+    folders = (checked.place.folder, checked.place.root)
+    return tuple(project_files((name for name in names if name not in own), folders))
+
+
 def dependencies(checked: Checked, rendering: Rendering) -> tuple[NamedDigest, ...]:
     """Every file on this machine that decides the artifacts, and those that would if they appeared."""
-    rows: dict[str, str | None] = {item.name: item.digest for item in checked.inputs}
+    read = (*checked.inputs, *_base_sources(checked, rendering))
+    rows: dict[str, str | None] = {item.name: item.digest for item in read}
     for path in rendering.templates:
         rows[path.as_posix()] = digest(path.read_bytes())
     for path in rendering.absent:

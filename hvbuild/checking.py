@@ -8,6 +8,7 @@ from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic, Diagnostics, Severity, StackInvalid
 from hvbuild.guestfiles import read_guest_files
+from hvbuild.hostsources import host_sources
 from hvbuild.load.bind import bind_stack
 from hvbuild.load.files import Files, Input, Memory
 from hvbuild.load.layers import Layers, load_layers
@@ -101,6 +102,7 @@ class Checker:
         plan = resolve(stack, catalog, faults)
         guests = read_guest_files(plan, place.folder)
         inputs += guests.inputs
+        inputs += host_sources(plan, (place.folder, place.root))
         faults.extend(guests.faults)
         faults.extend(run_rules(guests.system, ALL_RULES, catalog))
         final = Diagnostics()

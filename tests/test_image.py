@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from demo_project import HOST_FILES, certified, checked_stack, write_stack
 from sdp_stub import StubSdp, stub_sdp, write_tool
+from test_host_base import BASE
 
 from hvbuild.imaging import image
 from hvbuild.report.exits import Exit
@@ -133,6 +134,39 @@ def test_a_changed_guest_image_is_refused(project: Path, sdp: StubSdp) -> None:
 
     assert made.refused
     assert sdp.calls == []
+
+
+FILES = "host:\n  files: [{name: /etc/start.sh, source: files/start.sh, mode: '0744'}]\n"
+BASED = "host:\n  image: {base: bsp.build}\n"
+
+
+@pytest.mark.parametrize("how", ["changed", "taken away"])
+@pytest.mark.parametrize("based", [False, True])
+def test_a_changed_host_file_of_the_project_is_refused(
+    tmp_path: Path, sdp: StubSdp, monkeypatch: pytest.MonkeyPatch, how: str, based: bool
+) -> None:
+    folder = write_stack(tmp_path / "project", BASED if based else FILES)
+    (folder / "files").mkdir()
+    script = folder / "files/start.sh"
+    script.write_text("#!/bin/sh\n")
+    if based:
+        (folder / "bsp.build").write_text(f"{BASE}[perms=0744] /etc/start.sh=files/start.sh\n")
+    checked, out = certified(folder)
+    monkeypatch.chdir(tmp_path / "project")
+    named = {row["name"] for row in json.loads((out / "manifest.json").read_text())["inputs"]}
+    good = image(checked, out, sdp.environment)
+    calls = len(sdp.calls)
+    if how == "changed":
+        script.write_text("#!/bin/sh\nreboot\n")
+    else:
+        script.unlink()
+    made = image(checked_stack(folder), out, sdp.environment)
+
+    assert "stacks/demo/files/start.sh" in named
+    assert good.made.images
+    assert made.refused
+    assert {fault.code for fault in made.made.faults} == {"HV7107" if how == "changed" else "HV7111"}
+    assert len(sdp.calls) == calls
 
 
 def test_a_template_that_appears_is_refused(project: Path, sdp: StubSdp) -> None:
