@@ -168,6 +168,7 @@ UNKNOWN_SUBSTITUTION = _code(
     _W,
     "`$…{}` is none of the substitutions that qvm makes, or names an asinfo entry by its path",
     _SYNTAX,
+    policy="an error for a path, which the manual calls wrong; a warning for a name that it does not list",
 )
 NESTED_FILE = _code(
     "HV8030", "file-in-file", _W, "`@FILE` is documented on the command line of qvm only", "start/qvm_start"

@@ -307,7 +307,10 @@ def _argument_count(catalog: Catalog, word: str) -> int:
 
 
 def _meant(word: str, known: Sequence[str]) -> tuple[str, ...]:
-    close = get_close_matches(word, known, n=1, cutoff=0.7)
+    if word.startswith(("mem:", "io:", "pci:")) and "loc" in known:
+        return (f"write `loc {word}`",)
+    real = _REAL_KEYS.get(word)
+    close = [real] if real in known else get_close_matches(word.lower(), known, n=1, cutoff=0.7)
     return (f"did you mean `{close[0]}`?",) if close else ()
 
 
@@ -360,7 +363,7 @@ def _cpu_form(word: str) -> str:
 
 def _vdev_form(word: str) -> str:
     said = parts_of(word)
-    words = (f"{_REAL_KEYS.get(key, key)} {value}" for key, value in said.items())
+    words = (_real_option(key, value) for key, value in said.items())
     return f"write options as separate words: {' '.join(words)}"
 
 
@@ -368,11 +371,17 @@ _REAL_KEYS = {"addr": "loc", "address": "loc", "irq": "intr", "interrupt": "intr
 _REAL_FORMS: dict[str, Callable[[str], str]] = {"pass": _pass_form, "cpu": _cpu_form}
 
 
+def _real_option(key: str, value: str) -> str:
+    """An option as qvm reads it, for one of an invented form; a line alone is taken for one of the GIC."""
+    name = _REAL_KEYS.get(key, key)
+    return f"{name} {'gic:' if name == 'intr' and value.isdigit() else ''}{value}".strip()
+
+
 def vdev_form(argument: str) -> str:
     """What `vdev pl011,addr=0x…` should say."""
     kind, _, rest = argument.partition(",")
     said = [piece.partition("=") for piece in rest.split(",")]
-    words = [f"{_REAL_KEYS.get(key, key)} {value}".strip() for key, _, value in said if key]
+    words = [_real_option(key, value) for key, _, value in said if key]
     return " ".join(("vdev", kind, *words))
 
 

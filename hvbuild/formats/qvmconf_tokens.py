@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hvbuild.diagnostics import Diagnostic, Label
+from hvbuild.diagnostics import Diagnostic, Label, Severity
 from hvbuild.formats.qvmconf_codes import (
     CARRIAGE_RETURN,
     HASH_QUOTED,
@@ -108,6 +108,8 @@ def odd_character(value: str) -> str:
     if match is None:
         return ""
     point = ord(match[0])
+    if point == 0xFEFF:
+        return "U+FEFF, a byte-order mark: save the file without it"
     return "a byte that is not UTF-8" if 0xD800 <= point <= 0xDFFF else f"U+{point:04X}"
 
 
@@ -206,6 +208,7 @@ def _substitution_faults(tokens: Sequence[Token]) -> Iterator[Diagnostic]:
                     place,
                     f"`{match[2]}` is a path; qvm looks for an asinfo entry of this very name",
                     helps=(f"write the last part alone: `{match[2].rsplit('/', 1)[-1]}`",),
+                    severity=Severity.ERROR,
                 )
 
 

@@ -17,6 +17,7 @@ from hvbuild.formats.qvmconf_codes import (
 from hvbuild.formats.qvmconf_tokens import has_unknown_part, shown
 from hvbuild.meaning.words import Faults, Piece, address_in, length_in, number_in
 from hvbuild.source import Span
+from hvbuild.units import read_number
 from hvbuild.values import dataclass
 
 BOOLEANS: Mapping[str, bool] = {
@@ -87,6 +88,8 @@ def judge_option(row: OptionRow, pieces: tuple[Piece, ...], place: Span, terms: 
             continue
         if row.values and form in ("enum", "watchdog"):
             judge_word(piece, row.values, f"`{row.name}`", severity_of(row, terms), terms.faults)
+        elif row.values and form == "number":
+            _judge_number(row, piece, terms)
         elif form == "boolean":
             judge_word(
                 piece,
@@ -141,6 +144,18 @@ def _judge_shape(name: str, form: str, piece: Piece, severity: Severity, faults:
             faults.append(BAD_FORM.at(piece.span, message, severity=severity))
         elif form == "region":
             length_in(piece.split(",")[1], faults)
+
+
+def _judge_number(row: OptionRow, piece: Piece, terms: Terms) -> None:
+    """Report a number that is none of the few that the row names; what is no number is told as such.
+
+    Such rows rest on a page or on a target's own refusal (`Unsupported GIC version: 2`), so it is an error.
+    """
+    value = number_in(piece, terms.faults)
+    if isinstance(value, int) and value not in map(read_number, row.values):
+        on_release = f" on `{terms.target}`" if row.releases and terms.target else ""
+        message = f"`{shown(piece.text)}` is no value of `{row.name}`{on_release}"
+        terms.add(BAD_VALUE.at(piece.span, message, helps=(f"it is {' or '.join(row.values)}",)))
 
 
 def _judge_bounds(row: OptionRow | VariableRow, form: str, piece: Piece, faults: Faults) -> None:

@@ -43,8 +43,6 @@ SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
     {
         "HV3007": "HV8022",
         "HV3107": "HV8022",
-        "HV3109": "HV8021",
-        "HV3310": "HV8023",
         "HV3311": "HV8023",
         "HV4006": "HV8021",
         "HV2103": "HV8539",

@@ -194,7 +194,9 @@ def vm_without_memory(scene: VmScene) -> Iterator[Finding]:
     """The VM has no RAM: neither a `ram` line nor host memory passed with the flag `m`."""
     has_ram = any(block.kind is MemoryKind.RAM for block in scene.vm.memory)
     lent = any("m" in location.flags for each in scene.vm.passes for location in each.windows)
-    if not has_ram and not lent:
+    # A misspelt `ram` is said by the reader; one fault, one diagnostic.
+    misspelt = any(each.words[0].lower().startswith(("ram", "mem")) for each in scene.vm.verbatim)
+    if not has_ram and not lent and not misspelt:
         yield found(
             scene.place,
             f"{scene.text} has no RAM",

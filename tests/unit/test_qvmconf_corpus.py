@@ -99,7 +99,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "underscore": ("2:5 e malformed-number",),
     "unit-of-people": ("2:16 e malformed-number",),
     "unknown-option": ("3:1 e unknown-option",),
-    "unknown-substitution": ("2:16 w unknown-substitution", "3:21 w unknown-substitution"),
+    "unknown-substitution": ("2:16 w unknown-substitution", "3:21 e unknown-substitution"),
     "unsupported-words": ("3:13 e value-not-allowed",),
     "variable-unknown": ("2:5 w unknown-variable",),
     "variable-value": ("2:18 e value-not-allowed", "3:27 e number-out-of-bounds"),

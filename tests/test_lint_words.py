@@ -1,0 +1,64 @@
+"""Hand-kept VMs as people get them wrong: what `lint` says, where, and which near miss stays silent."""
+
+from pathlib import Path
+
+import pytest
+
+from hvbuild.linting import lint
+
+VM = "system g\nram 0x80000000,512M\n"
+
+# (text after a valid beginning, target, what is said: line, column, severity and code; a help holds the word)
+SAID: tuple[tuple[str, str | None, tuple[str, ...], str], ...] = (
+    ("vdev gic its 0x2f020000", None, ("3:10 error HV3310",), ""),
+    ("vdev gic its 0x2f020000 num-lpis 8192", None, (), ""),
+    ("vdev gic its 0x2f020000 num-lpis 8191", None, ("3:34 error HV8032",), ""),
+    ("vdev gic version 5", None, ("3:18 error HV8023",), "2 or 3"),
+    ("vdev gic version 0x3", None, (), ""),
+    ("vdev gic version 2", "qnx-8.0", ("3:18 error HV8023",), "it is 3"),
+    ("vdev gic version 2", "qnx-8.0.4", (), ""),
+    ("vdev gic version two", None, ("3:18 error HV8013",), ""),
+    ("pass loc 0x10000000,4K,rwn intr gic:40,t=72", "qnx-8.0", ("3:33 error HV3109",), ""),
+    ("pass loc 0x10000000,4K,rwn intr gic:40,t=72", "qnx-7.0", ("3:33 error HV3109",), ""),
+    ("pass loc 0x10000000,4K,rwn intr gic:40,t=72", "qnx-7.1", (), ""),
+    (
+        "pass loc 0x10000000,4K,rwn intr gic:40,u=72",
+        "qnx-7.0",
+        ("3:33 error HV3109", "3:33 warning HV3110"),
+        "",
+    ),
+    ("pass loc 0x1000,$asinfo_length{/a/b},rwn", None, ("3:17 error HV8029",), "`b`"),
+    ("pass loc 0x1000,$asinfo_length{b},rwn", None, (), ""),
+    ("load $home{x}", None, ("3:6 warning HV8029",), "$env{}"),
+    ("vdev pl011,addr=0x1c090000,irq=37", None, ("3:6 error HV8006",), "intr gic:37"),
+    ("vdev pl011 loc 0x1c090000 irq 37", None, ("3:1 error HV3004", "3:27 warning HV8026"), "`intr`"),
+    ("pass pci:0:2.0", None, ("3:6 error HV8002",), "loc pci:0:2.0"),
+    ("RAM 1M", None, ("3:1 error HV8002",), "`ram`"),
+)
+
+
+@pytest.mark.parametrize(("text", "target", "said", "word"), SAID, ids=lambda value: str(value)[:40])
+def test_a_mistake_is_said_once_at_its_place(
+    text: str, target: str | None, said: tuple[str, ...], word: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "g.qvmconf"
+    file.write_text(f"{VM}{text}\n", encoding="utf-8")
+
+    faults = lint([file], [], None, target)
+
+    places = [(each, each.primary.span) for each in faults]
+    assert said == tuple(
+        f"{span.line}:{span.column} {each.severity.value} {each.code}" for each, span in places
+    )
+    assert not word or any(word in text for each in faults for text in each.helps)
+
+
+@pytest.mark.parametrize("text", ["RAM 512M", "ram=512M", "ramm 512M", "ram: 512M", "memory 512M"])
+def test_a_misspelt_ram_is_one_fault(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "g.qvmconf"
+    file.write_text(f"system g\n{text}\n", encoding="utf-8")
+
+    faults = lint([file], [], None, None)
+
+    assert [each.primary.span.line for each in faults] == [2]
+    assert "HV2022" not in {each.code for each in faults}
