@@ -9,6 +9,26 @@ from timelines_format import Timeline, all_timelines
 
 MUTANTS = (
     Mutant(
+        "no expiry check on waking under partitions",
+        "ready",
+        "    if m[APS]:\n        expire(m, m[c + RUN])\n",
+        "",
+    ),
+    Mutant(
+        "a yield that drops is told to nobody",
+        "priority",
+        "        write_change(m, t)\n        place(m, t, c, 0)\n\n\ndef set_priority",
+        "        write_change(m, t)\n        enqueue_head(m, t)\n\n\ndef set_priority",
+    ),
+    Mutant(
+        "a refill that yields posts",
+        "priority",
+        "            if m[EXACT]:\n                m[t + DROPPED] = 0",
+        "            m[t + DROPPED] = 0",
+    ),
+    Mutant("successor by yield still billed as critical", "lowering", "m[equal + BILL_CRITICAL] = 0", "pass"),
+    Mutant("grace for the bankrupt alone", "ticks", "m[other + P_GRACE] = 2", "m[part + P_GRACE] = 2"),
+    Mutant(
         "no run mask",
         "queues",
         "            if m[t + MASK] & bit:\n                return t",

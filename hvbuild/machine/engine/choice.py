@@ -36,7 +36,7 @@ from hvbuild.machine.engine.layout import (
     Memory,
 )
 from hvbuild.machine.engine.queues import best_allowed, highest
-from hvbuild.machine.engine.switching import bill
+from hvbuild.machine.engine.switching import bill, note_running
 
 
 def look_ahead(m: Memory) -> int:
@@ -133,6 +133,8 @@ def choose(m: Memory, c: int, running: int) -> int:
     best_starved = 0
     best_runs = 0
     best_used = 0
+    if running:
+        note_running(m, c, running)
     if running and m[running + PRIO]:
         best = better_candidate(m, c, running)
         best_runs = runnable(m, best)

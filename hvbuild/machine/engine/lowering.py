@@ -36,6 +36,11 @@ def charge_displacement(m: Memory, t: int) -> None:
     """Half a tick of the slice is gone when a thread is displaced."""
     m[PREEMPTIONS] += 1
     m[t + PREEMPTED] += 1
+    charge_half_tick(m, t)
+
+
+def charge_half_tick(m: Memory, t: int) -> None:
+    """Take half a tick from the slice of `t`."""
     if m[PREEMPT_CHARGE] and m[t + POLICY] == ROUND_ROBIN and m[t + RR] < m[RR_LIMIT]:
         m[t + RR] += 1
 
@@ -78,7 +83,10 @@ def peer(m: Memory, c: int) -> int:
             return chosen
         if m[t + BILL_CRITICAL]:
             return 0
-        return first_equal(m, m[t + LISTS], m[c + BIT], m[t + PRIO])
+        equal = first_equal(m, m[t + LISTS], m[c + BIT], m[t + PRIO])
+        if equal:
+            m[equal + BILL_CRITICAL] = 0
+        return equal
     return first_equal(m, m[DISPATCH], m[c + BIT], m[t + PRIO])
 
 

@@ -8,6 +8,7 @@ from hvbuild.machine.engine.layout import (
     DROPPED,
     EXACT,
     HIGH,
+    LOW,
     ON,
     POLICY,
     POST_NEXT,
@@ -24,10 +25,10 @@ from hvbuild.machine.engine.layout import (
     STATE,
     Memory,
 )
-from hvbuild.machine.engine.lowering import lower_running, peer, step_aside
+from hvbuild.machine.engine.lowering import lower_running, step_aside
 from hvbuild.machine.engine.queues import dequeue, enqueue_head, remove_post
 from hvbuild.machine.engine.ready import place, send_ipi
-from hvbuild.machine.engine.sporadic import post, refill
+from hvbuild.machine.engine.sporadic import book_post, refill
 from hvbuild.machine.engine.switching import account, start_work, write_change
 
 
@@ -60,21 +61,32 @@ def adjust_priority(m: Memory, t: int, level: int, c: int) -> None:
 def yield_cpu(m: Memory, c: int) -> None:
     """The thread running on `c` yields; a sporadic one with a peer posts as if it had blocked."""
     t = m[c + RUN]
-    if m[t + POLICY] == SPORADIC and not m[EXACT]:
-        if peer(m, c) == 0:
-            return
-        post(m, t, 0)
-        if m[c + RUN] != t:
-            return
     step_aside(m, c)
+    if m[t + POLICY] == SPORADIC and m[c + RUN] != t and not m[EXACT]:
+        post_queued(m, t, c)
+
+
+def post_queued(m: Memory, t: int, c: int) -> None:
+    """A sporadic thread that gave up `c` and is queued posts as if it had blocked.
+
+    When that drops it, it is queued anew at its low priority, and may take this CPU or another.
+    """
+    if m[t + DROPPED] or not book_post(m, t):
+        return
+    m[t + DROPPED] = 1
+    if m[t + PRIO] != m[t + LOW]:
+        dequeue(m, t)
+        m[t + PRIO] = m[t + LOW]
+        write_change(m, t)
+        place(m, t, c, 0)
 
 
 def set_priority(m: Memory, t: int, level: int, c: int) -> None:
     """`pthread_setschedprio`: a lowered READY thread comes to the head of its new list."""
     old = m[t + PRIO]
+    m[t + HIGH] = level
     if level == old:
         return
-    m[t + HIGH] = level
     adjust_priority(m, t, level, c)
     if level < old and m[t + STATE] == READY:
         dequeue(m, t)
@@ -108,10 +120,12 @@ def replenish(m: Memory, c: int) -> int:
         refill(m, t)
         if m[t + DROPPED]:
             lifted = 1
-            m[t + DROPPED] = 0
             m[t + ACTIVATION] = m[CLOCK]
             m[t + CONSUMED] = 0
+            if m[EXACT]:
+                m[t + DROPPED] = 0  # the work of its next stretch is already charged
             adjust_priority(m, t, m[t + HIGH], c)
+            m[t + DROPPED] = 0  # only now: where both priorities are one, the yield must not post
         if running and m[t + ON]:
             start_work(m, m[t + ON], t)
     return lifted

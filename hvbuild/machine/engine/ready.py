@@ -66,6 +66,8 @@ def place(m: Memory, t: int, c: int, replied: int) -> None:
     if m[EXACT]:
         place_exactly(m, t, 0)
         return
+    if m[APS]:
+        expire(m, m[c + RUN])
     running = m[c + RUN]
     level = m[t + PRIO]
     if m[APS]:

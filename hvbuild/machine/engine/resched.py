@@ -6,13 +6,11 @@ from hvbuild.machine.engine.layout import (
     BIT,
     BLOCKED,
     DISPATCH,
-    DROPPED,
     EQUAL_RESCHED,
     EXACT,
     FIFO,
     IDLE,
     LISTS,
-    LOW,
     MASK,
     MASK_SILENT,
     ON,
@@ -32,16 +30,17 @@ from hvbuild.machine.engine.layout import (
 )
 from hvbuild.machine.engine.lowering import (
     charge_displacement,
+    charge_half_tick,
     evict,
     hand_over_to_tail,
     pick_cpu,
     queue_tail,
 )
-from hvbuild.machine.engine.priority import replenish
+from hvbuild.machine.engine.priority import post_queued, replenish
 from hvbuild.machine.engine.queues import best_allowed, dequeue, enqueue_head, first_equal
 from hvbuild.machine.engine.ready import place, ready, send_ipi
-from hvbuild.machine.engine.sporadic import book_post, expire, post
-from hvbuild.machine.engine.switching import enter, leave, write_change
+from hvbuild.machine.engine.sporadic import expire, post
+from hvbuild.machine.engine.switching import enter, leave
 
 
 def expired(m: Memory, t: int) -> int:
@@ -115,21 +114,6 @@ def reschedule_partitions(m: Memory, c: int) -> None:
             hand_over_to_tail(m, c, winner)
 
 
-def post_queued(m: Memory, t: int, c: int) -> None:
-    """With partitions a sporadic thread that loses `c` posts as if it had blocked.
-
-    When that drops it, it is queued anew at its low priority, and may even take the CPU back.
-    """
-    if m[t + DROPPED] or not book_post(m, t):
-        return
-    m[t + DROPPED] = 1
-    if m[t + PRIO] != m[t + LOW]:
-        dequeue(m, t)
-        m[t + PRIO] = m[t + LOW]
-        write_change(m, t)
-        place(m, t, c, 0)
-
-
 def block(m: Memory, c: int, state: int) -> None:
     """The thread running on `c` blocks; the best allowed thread, or idle, takes over."""
     t = m[c + RUN]
@@ -141,9 +125,12 @@ def block(m: Memory, c: int, state: int) -> None:
         winner = m[c + IDLE]
     else:
         dequeue(m, winner)
-    # a higher successor makes it a preemption in the eyes of the sporadic server
-    if m[t + POLICY] == SPORADIC and (m[EXACT] or m[winner + PRIO] <= m[t + PRIO]):
+    # a higher successor makes it a preemption in the eyes of server and slice
+    higher = m[winner + PRIO] > m[t + PRIO]
+    if m[t + POLICY] == SPORADIC and (m[EXACT] or not higher):
         post(m, t, 0)
+    if higher:
+        charge_half_tick(m, t)
     enter(m, c, winner)
 
 

@@ -121,10 +121,14 @@ def bill(m: Memory, c: int) -> None:
     m[part + P_USED] += spent
     m[part + P_TOTAL] += spent
     m[m[part + P_RING] + at] += spent
-    m[m[part + P_LAST_RUN] + m[c + NUMBER]] = m[ROTATIONS]
     if m[t + BILL_CRITICAL]:
         m[part + P_CRIT_USED] += spent
         m[m[part + P_CRIT_RING] + at] += spent
+
+
+def note_running(m: Memory, c: int, t: int) -> None:
+    """Note that the partition of `t` runs on `c`; an idle thread stands for its own, System."""
+    m[m[m[t + PART] + P_LAST_RUN] + m[c + NUMBER]] = m[ROTATIONS]
 
 
 def charge_exactly(m: Memory, t: int, spent: int) -> None:
@@ -226,8 +230,10 @@ def enter(m: Memory, c: int, t: int) -> None:
     m[t + STATE] = RUNNING
     m[t + ON] = c
     m[t + LAST_CPU] = c
-    if m[APS] and m[t + PRIO]:
-        m[m[t + PART] + P_RUNNING] += 1
+    if m[APS]:
+        note_running(m, c, t)
+        if m[t + PRIO]:
+            m[m[t + PART] + P_RUNNING] += 1
     if t == m[c + IDLE]:
         m[c + END] = INF
         return

@@ -102,7 +102,8 @@ def tick_partitions(m: Memory) -> int:
         m[BANKRUPTCIES] += 1
         if m[CANCEL]:
             m[part + P_CRIT_BUDGET] = 0
-            m[part + P_GRACE] = 2 * m[BUCKETS]
+            for other in range(m[PART_FIRST], m[PART_END], P_SIZE):
+                m[other + P_GRACE] = 2 * m[BUCKETS]  # one counter for all in the kernel
     if m[CPUS] > 1 or bankrupt:
         return 1
     return 0 if has_budget(m, part) or running_critical(m, t) else 1
