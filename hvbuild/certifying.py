@@ -5,25 +5,31 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hvbuild.building import Built
-from hvbuild.certify.certificate import CertificateResult, certify
+from hvbuild.building import Built, templates_of
+from hvbuild.certify.certificate import CertificateResult, Counterexample, certify, counterexamples_of
 from hvbuild.certify.merge import merge
 from hvbuild.certify.subject import EXAMPLES, Subject, judgement_date
 from hvbuild.certify.verify import ENVELOPE, Verification, verify
+from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, StackInvalid
 from hvbuild.freshness import STATE, with_outputs
-from hvbuild.project import StackPlace, named_data
+from hvbuild.project import StackPlace, named_data, stable_name
 from hvbuild.rules.catalog import ALL_RULES
-from hvbuild.store import locked, write_together
+from hvbuild.store import NAMES_IN, digest, file_digest, locked, write_file, write_together
+from hvbuild.verdicts import NamedDigest
 from hvbuild.version import __version__
 
-CERTIFICATE, TIMINGS = "certificate.json", "timings.json"
+CERTIFICATE, TIMINGS, REPORT = "certificate.json", "timings.json", "report.html"
 COUNTEREXAMPLES = "counterexamples"
+CAMPAIGN = ".hvbuild-campaign"
+# Below, starting processes takes longer than playing: the default 200 examples take seconds.
+CAMPAIGN_FROM = 1000
 ACCEPTED, REFUSED = ("certified", "certified-with-waivers"), "refused"
 
 
@@ -39,18 +45,20 @@ class Terms:
 
 def subject_of(built: Built, terms: Terms) -> Subject:
     """What the certificate of `built` is about: the files as read back, the loads as declared."""
-    stack = built.checked.plan.stack
-    stored = stored_counterexamples(built.checked.place)
-    inputs = [(item.name, item.digest) for item in built.inputs if item.digest is not None]
+    checked = built.checked
+    stack = checked.plan.stack
+    stored = stored_counterexamples(checked.place)
+    inputs = {item.name: item.digest for item in built.inputs if item.digest is not None}
+    inputs |= {stable_name(Path(item.name), checked.place.root): digest(data) for item, data in stored}
     return Subject(
-        plan=built.checked.plan,
+        plan=checked.plan,
         system=built.rendering.system,
         artifacts=MappingProxyType(dict(built.artifacts)),
-        inputs=tuple(inputs),
+        inputs=tuple(sorted(inputs.items())),
         seed=terms.seed,
         examples=terms.examples or stack.certificate.examples or EXAMPLES,
         rules_ran=len(ALL_RULES),
-        date=judgement_date(os.environ),
+        date=day_of_judgement(checked),
         versions=MappingProxyType(
             {
                 "hvbuild": __version__,
@@ -59,15 +67,27 @@ def subject_of(built: Built, terms: Terms) -> Subject:
                 "target": stack.target,
             }
         ),
-        counterexamples=stored,
-        catalog=built.checked.catalog,
+        counterexamples=tuple(
+            (Path(item.name).name, data.decode("utf-8", "replace")) for item, data in stored
+        ),
+        catalog=checked.catalog,
     )
 
 
-def stored_counterexamples(place: StackPlace) -> tuple[tuple[str, str], ...]:
-    """The counterexamples kept with a stack, name and text, by name; they are replayed first."""
-    folder = place.folder / COUNTEREXAMPLES
-    return tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json")))
+def day_of_judgement(checked: Checked) -> str:
+    """The day on which the waivers of a stack are judged (ISO): of SOURCE_DATE_EPOCH, else today's in UTC.
+
+    Empty for a stack without waivers: nothing in its certificate depends on a day.
+    """
+    if not checked.plan.stack.certificate.waivers:
+        return ""
+    return judgement_date(os.environ) or datetime.now(UTC).date().isoformat()
+
+
+def stored_counterexamples(place: StackPlace) -> tuple[tuple[NamedDigest, bytes], ...]:
+    """The counterexamples kept with a stack and their bytes, by path; they are replayed first."""
+    read = ((path, path.read_bytes()) for path in sorted((place.folder / COUNTEREXAMPLES).glob("*.json")))
+    return tuple((NamedDigest(path.as_posix(), digest(data)), data) for path, data in read)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,32 +110,86 @@ class Certified:
         return self.verdict == REFUSED
 
 
-def certify_build(built: Built, terms: Terms, progress: Callable[..., None] | None = None) -> Certified:
-    """Judge `built` and write its certificate, timings and envelope together; a refusal is written too."""
-    result = certify(subject_of(built, terms), progress=progress, shard=terms.shard)
-    files = {certificate_name(terms.shard): result.data, TIMINGS: _timings(result)}
-    files |= _envelope(result.data, terms.key)
-    _write(built.folder, files)
-    return Certified(
+def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None = None) -> Certified:
+    """Judge `built` and write certificate, timings, report and envelope together; a refusal is written too.
+
+    From CAMPAIGN_FROM examples on, all CPUs play and `say` is told how far it is; what was played stays when
+    the work is broken off.
+    """
+    subject = subject_of(built, terms)
+    result = _judged(subject, built.folder, terms.shard, say)
+    rows = tuple(result.statement["predicate"].get("properties", ()))
+    certified = Certified(
         folder=built.folder,
         verdict=result.verdict,
-        properties=tuple(result.statement["predicate"]["properties"]),
+        properties=rows,
         diagnostics=(*built.diagnostics, *result.diagnostics),
     )
+    files = {certificate_name(terms.shard): result.data, TIMINGS: _timings(result)}
+    files |= _envelope(result.data, terms.key)
+    if terms.shard is None:
+        files |= _report(built, subject, result.statement)
+    _write(built, files, accepted=certified.accepted)
+    keep_counterexamples(built.checked.place, result.counterexamples)
+    return certified
 
 
-def merge_shards(folder: Path, paths: Sequence[Path], key: Path | None = None) -> Certified:
-    """Join the certificates of all shards in `folder`; nothing is written when they do not fit together."""
+def _judged(
+    subject: Subject, folder: Path, shard: tuple[int, int] | None, say: Callable[[str], None] | None
+) -> CertificateResult:
+    if subject.examples < CAMPAIGN_FROM:
+        return certify(subject, shard=shard)
+    from hvbuild.campaign import CampaignProgress, campaign, progress_line  # noqa: PLC0415 - processes
+
+    def report(progress: CampaignProgress) -> None:
+        if say is not None:
+            say(progress_line(progress))
+
+    return campaign(subject, folder=folder / CAMPAIGN, report=report, shard=shard)
+
+
+def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -> Certified:
+    """Join the certificates of all shards of `built`; nothing is written when they do not fit together."""
     merged = merge(paths)
     if merged.statement is None:
         raise StackInvalid("merging", merged.diagnostics)
-    _write(folder, {CERTIFICATE: merged.data, **_envelope(merged.data, key)})
-    return Certified(
-        folder=folder,
+    predicate = merged.statement["predicate"]
+    certified = Certified(
+        folder=built.folder,
         verdict=merged.verdict,
-        properties=tuple(merged.statement["predicate"]["properties"]),
+        properties=tuple(predicate["properties"]),
         diagnostics=merged.diagnostics,
     )
+    subject = subject_of(built, Terms(examples=None, seed=predicate["parameters"]["seed"]))
+    files = {
+        CERTIFICATE: merged.data,
+        **_envelope(merged.data, key),
+        **_report(built, subject, merged.statement),
+    }
+    _write(built, files, accepted=certified.accepted)
+    keep_counterexamples(built.checked.place, counterexamples_of(merged.statement))
+    return certified
+
+
+def keep_counterexamples(place: StackPlace, found: Sequence[Counterexample]) -> None:
+    """Store the runs that broke a guarantee with the stack, where they are replayed until they no longer do.
+
+    Beside each lies the same run for a trace viewer. Runs that are there already stay.
+    """
+    folder = place.folder / COUNTEREXAMPLES
+    for each in found:
+        name = f"{each.property}-{digest(each.text.encode())[:8]}"
+        files = {f"{name}.json": each.text.encode()}
+        if each.trace:
+            files[f"traces/{name}.json"] = each.trace.encode()
+        for path, data in files.items():
+            write_file(folder / path, data)
+
+
+def _report(built: Built, subject: Subject, statement: Mapping[str, Any]) -> dict[str, bytes]:
+    from hvbuild.report.html import report_html  # noqa: PLC0415 - drawings, with certificates only
+
+    return {REPORT: report_html(subject, statement, templates_of(built.checked)).text.encode()}
 
 
 def _envelope(data: bytes, key: Path | None) -> dict[str, bytes]:
@@ -127,9 +201,19 @@ def _envelope(data: bytes, key: Path | None) -> dict[str, bytes]:
     return {ENVELOPE: signed_envelope(data, key)}
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
-    with locked(folder):
-        write_together(folder, {**files, STATE: with_outputs(folder, files)})
+def _write(built: Built, files: dict[str, bytes], *, accepted: bool) -> None:
+    """Write `files` and record them; a certificate that accepts nothing counts as not made yet.
+
+    The names among the stored counterexamples are recorded too: one more makes the certificate stale.
+    """
+    place = built.checked.place.folder / COUNTEREXAMPLES
+    listing = Path(place.as_posix() + NAMES_IN)
+    inputs = [item for item, _ in stored_counterexamples(built.checked.place)]
+    inputs.append(NamedDigest(listing.as_posix(), file_digest(listing)))
+    without = () if accepted else (CERTIFICATE,)
+    with locked(built.folder):
+        state = with_outputs(built.folder, files, inputs, without)
+        write_together(built.folder, {**files, STATE: state})
 
 
 def certificate_name(shard: tuple[int, int] | None) -> str:

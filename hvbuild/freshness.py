@@ -89,7 +89,15 @@ def recorded_state(folder: Path) -> tuple[tuple[NamedDigest, ...], dict[str, str
         return (), {}
 
 
-def with_outputs(folder: Path, files: dict[str, bytes]) -> bytes:
-    """The folder's state with further outputs in it."""
-    inputs, outputs = recorded_state(folder)
-    return state_data(inputs, {**outputs, **{name: digest(data) for name, data in files.items()}})
+def with_outputs(
+    folder: Path, files: dict[str, bytes], inputs: Iterable[NamedDigest] = (), without: Iterable[str] = ()
+) -> bytes:
+    """The folder's state with further inputs and outputs in it, but none of the outputs `without`."""
+    held_inputs, held = recorded_state(folder)
+    known = {item.name: item for item in (*held_inputs, *inputs)}
+    outputs = {**held, **{name: digest(data) for name, data in files.items()}}
+    dropped = frozenset(without)
+    return state_data(
+        (known[name] for name in sorted(known)),
+        {name: known_digest for name, known_digest in outputs.items() if name not in dropped},
+    )

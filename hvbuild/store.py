@@ -20,6 +20,7 @@ _STAGING = ".hvbuild-staging"
 _PENDING = ".hvbuild-pending"
 _EDITED = ".edited"
 RULES_OF = "#rules"
+NAMES_IN = "#names"
 _PLAIN = 0o644
 
 
@@ -40,8 +41,12 @@ def file_digest(path: Path) -> str | None:
     """The sha256 of a file in hex; None where there is none.
 
     `FILE#rules` is a project file without its matrix: which products there are decides nothing within one.
+    `FOLDER#names` are the names in a folder.
     """
     try:
+        if path.name.endswith(NAMES_IN):
+            names = sorted(os.listdir(path.with_name(path.name.removesuffix(NAMES_IN))))
+            return digest("\0".join(names).encode())
         if not path.name.endswith(RULES_OF):
             return digest(path.read_bytes())
         rules = rules_of(path.with_name(path.name.removesuffix(RULES_OF)).read_bytes())

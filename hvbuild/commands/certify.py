@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from hvbuild.commands.answer import Settings
     from hvbuild.report.outcome import Outcome
 
 
@@ -50,7 +51,9 @@ def _each_merged(args: list[str]) -> Iterator[str]:
 @click.option(
     "--merge", type=PATH, multiple=True, metavar="FILE...", help="Join the certificates of all parts."
 )
+@click.pass_obj
 def command(
+    settings: Settings,
     stack: Path,
     variant: str,
     output: Path | None,
@@ -70,9 +73,8 @@ def command(
     from hvbuild.certifying import Terms, certify_build, merge_shards
     from hvbuild.report.certified import certified_outcome
 
-    place = opened(stack)
+    built = build(checked(opened(stack), variant), output)
     if merge:
-        folder = output or place.build_folder(variant)
-        return certified_outcome(merge_shards(folder, merge, sign))
+        return certified_outcome(merge_shards(built, merge, sign))
     terms = Terms(examples=examples, seed=seed or 0, shard=shard, key=sign)
-    return certified_outcome(certify_build(build(checked(place, variant), output), terms))
+    return certified_outcome(certify_build(built, terms, settings.say))
