@@ -11,6 +11,7 @@ from hvbuild.diagnostics import Diagnostic, Severity
 from hvbuild.formats.qvmconf import Document
 from hvbuild.formats.qvmconf_codes import UNKNOWN_OPTION, UNKNOWN_VDEV_OPTION
 from hvbuild.meaning.qvmconf import Reading, read_vm
+from hvbuild.meaning.spelling import word
 
 
 def read_for(
@@ -52,13 +53,13 @@ def told(reading: Reading) -> Iterator[Diagnostic]:
 def carried_along(each: AdoptedVm, catalog: Catalog) -> Iterator[Diagnostic]:
     """What of a VM is not understood and stands under `verbatim`."""
     for row in each.vm.verbatim:
-        text = " ".join(row.words)
+        text = " ".join(map(word, row.words))
         message = f"`{text}` is not understood: guest `{each.name}` carries it under `verbatim`"
         yield CARRIED.at(row.origin, message)
     for vdev in each.vm.vdevs:
         for option in vdev.options:
             if is_carried(vdev.type, option.key, catalog):
-                text = " ".join((option.key, *option.values))
+                text = " ".join(map(word, (option.key, *option.values)))
                 message = f"`{text}` is no option of `{vdev.type}` known here: carried under `verbatim`"
                 yield CARRIED.at(option.origin, message)
 
