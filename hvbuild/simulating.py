@@ -1,6 +1,7 @@
 """Runs of the execution model: a checked stack as a whole, or one scenario through the bare scheduler."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,14 @@ LATE = Code(
     meaning="In a simulated run a thread's work was not done within its declared bound.",
     source=_OBSERVED,
 )
-CODES = (NOT_JSON, SCENARIO_FAULT, PROFILE_CANNOT, STARVED, LOCK_HOLDER, LATE)
+NOT_UP = Code(
+    code="HV7046",
+    name="guest-not-up",
+    severity=Severity.WARNING,
+    meaning="In a simulated boot a guest did not come up: its qvm ended, or what it needs is not there.",
+    source="QNX Hypervisor 7.1, qvm exit codes; the boot as hvbuild models it",
+)
+CODES = (NOT_JSON, SCENARIO_FAULT, PROFILE_CANNOT, STARVED, LOCK_HOLDER, LATE, NOT_UP)
 SECOND = Nanoseconds(1_000_000_000)
 _CODE_OF = {Kind.STARVED: STARVED, Kind.LOCK_HOLDER: LOCK_HOLDER, Kind.LATE: LATE}
 
@@ -90,8 +98,8 @@ class Simulated:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What went wrong, by place, after the warnings of the check."""
-        found = sorted((_diagnostic(seen) for seen in self.seen), key=lambda row: row.sort_key)
-        return (*self.checked.diagnostics, *found)
+        found = [*_not_up(self.checked, self.run), *(_diagnostic(seen) for seen in self.seen)]
+        return (*self.checked.diagnostics, *sorted(found, key=lambda row: row.sort_key))
 
 
 class UnknownWorkload(Exception):  # noqa: N818 - says what is the case
@@ -126,6 +134,17 @@ def _workload(known: tuple[Workload, ...], name: str) -> Workload:
     close = "".join(f"; {text}" for text in did_you_mean(name, names))
     there = f"there are {', '.join(f'`{known}`' for known in names)}" if names else "it has none"
     raise UnknownWorkload(f"the stack has no workload `{name}`: {there}{close}")
+
+
+def _not_up(checked: Checked, run: Simulation) -> Iterator[Diagnostic]:
+    """Why each guest that is not up is not."""
+    words = [(row.vm, f"its qvm exits {row.code}: {row.message}") for row in run.boot.exits]
+    words += [(row.vm, row.reason) for row in run.boot.stalls]
+    for guest in checked.plan.stack.guests:
+        reasons = tuple(reason for name, reason in words if name == guest.name)
+        if guest.name in run.bench.down:
+            message = f"guest `{guest.name}` does not come up and is not run"
+            yield NOT_UP.at(guest.origin, message, "this guest", notes=reasons)
 
 
 def _diagnostic(seen: Seen) -> Diagnostic:

@@ -13,15 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_stacks import guest, say, simulated, stack, write
 
+from hvbuild.building import rendered
+from hvbuild.checking import Checker
 from hvbuild.formats.target import read_asinfo
+from hvbuild.machine.claims import shapes_of
 from hvbuild.machine.costs import free_table
 from hvbuild.machine.exits import Terms
 from hvbuild.machine.loads import load_of
 from hvbuild.machine.profiles import SDP71
 from hvbuild.machine.scenario import Burst, Scenario, Thread
 from hvbuild.machine.schedule import join, simulate
+from hvbuild.machine.simulation import Question, simulate_system
 from hvbuild.machine.threads import DEFAULT_SCHED, HostThread
 from hvbuild.model.guest import Demand
+from hvbuild.project import stack_place
+from hvbuild.report.simulation import simulation_text
+from hvbuild.simulating import Asked, Simulated
 from hvbuild.source import SourceFile
 
 ROOT = Path(__file__).parents[1]
@@ -205,6 +212,23 @@ def test_a_system_that_asks_for_nothing_runs(tmp_path: Path) -> None:
     check_trace(json.loads((tmp_path / "t.json").read_bytes()), data)
 
 
+def test_a_guest_that_cannot_start_is_named_and_not_run(tmp_path: Path) -> None:
+    """The host keeps all but 64 MiB, a page less than both guests need."""
+    guests = (guest(name, "{sched: 10r}", LOAD, 0x80000000) for name in ("a", "late"))
+    checked = Checker(None).check(stack_place(write(tmp_path, stack(*guests))), "base")
+    system = rendered(checked).system
+    short = replace(system, host=replace(system.host, needs=(4 << 30) - (128 << 20) + 0x1000))
+    question = Question(until_ns=MS, profile=SDP71)
+    run = simulate_system(checked.plan, short, shapes_of(checked.catalog.vdevs), question)
+    answer = Simulated(checked=checked, asked=Asked(), run=run, seen=())
+    (found,) = (row for row in answer.diagnostics if row.code == "HV7046")
+
+    assert [load.thread.name for load in run.loads] == ["a/0"]
+    assert "guest `late` does not come up" in found.message
+    assert "its qvm exits 64" in found.notes[0]
+    assert "not up, not run: late" in simulation_text(answer)
+
+
 def test_more_vcpus_are_not_always_faster(tmp_path: Path) -> None:
     """Four vCPUs on two pCPUs, with the work of two between them, spin for each other's lock."""
     two = "{sched: 10r, runmask: [0, 1]}\n{sched: 10r, runmask: [0, 1]}"
@@ -240,7 +264,9 @@ def test_partitions_are_shown_beside_their_budgets(tmp_path: Path) -> None:
 
 def test_the_same_work_takes_longer_on_a_little_core(tmp_path: Path) -> None:
     cpus = "{sched: 10r, runmask: [0]}\n{sched: 10r, runmask: [2]}"
-    data = simulated(write(tmp_path, stack(guest("a", cpus, LOAD, 0x80000000), board="uneven")))
+    place = write(tmp_path, stack(guest("a", cpus, LOAD, 0x80000000), board="uneven"))
+    data = simulated(place, "--trace", tmp_path / "t.json")
+    check_trace(json.loads((tmp_path / "t.json").read_bytes()), data)
 
     assert [t["observed_response_ns"] for t in data["threads"]] == [4 * MS, 2 * MS]
     assert [t["analytic_response_ns"] for t in data["threads"]] == [4 * MS, 2 * MS]
@@ -351,6 +377,8 @@ def check_arrows(events: list[Event], tracks: dict[tuple[int, int], list[tuple[i
         for event in (start, end):
             at = round(event["ts"] * 1000)
             assert any(a <= at < b for a, b in tracks[event["pid"], event["tid"]])
+        first = min(a for a, _ in tracks[end["pid"], end["tid"]] if a >= round(start["ts"] * 1000))
+        assert round(end["ts"] * 1000) == first
 
 
 def check_totals(

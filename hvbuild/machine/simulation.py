@@ -43,12 +43,15 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """A system set up for a run (a `Setting`): `system` is what the files say, the loads are the plan's."""
+    """A system set up for a run (a `Setting`): `system` is what the files say, the loads are the plan's.
+
+    `down` are the guests that the boot left without their VM; they do not run.
+    """
 
     plan: Plan
     system: System
     question: Question
-    shapes: Shapes
+    down: frozenset[str] = frozenset()
 
     @property
     def profile(self) -> Profile:
@@ -83,8 +86,10 @@ class Bench:
 
     @cached_property
     def threads(self) -> tuple[HostThread, ...]:
-        """vCPUs and services under the workload."""
-        threads = host_threads(self.system, self.plan)
+        """vCPUs of the guests that are up, and services, under the workload."""
+        threads = tuple(
+            thread for thread in host_threads(self.system, self.plan) if thread.guest not in self.down
+        )
         workload = self.question.workload
         return under(threads, workload) if workload is not None else threads
 
@@ -176,16 +181,15 @@ def costs_of(board: Board, level: Level) -> CostTable:
 
 
 def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Question) -> Simulation:
-    """The boot of `system` and then `question.until_ns` of its life, from the moment all guests are up."""
-    bench = Bench(plan, titled(system, plan), question, shapes)
-    scenario = scenario_of(bench, [load.part for load in bench.loads], question.until_ns)
+    """The boot of `system`, then `question.until_ns` of its life with every guest that came up."""
+    named = titled(system, plan)
+    started = boot(build_memory(named, shapes), costs_of(plan.stack.board, question.level))
+    down = frozenset(vm.label for vm in named.vms if started.up_at(vm.label) is None)
+    bench = Bench(plan, named, question, down)
+    parts = [load.part for load in bench.loads]
+    scenario = scenario_of(bench, parts, question.until_ns)
     schedule = simulate(scenario, question.profile, costs=bench.engine, interrupts=True, fast=question.fast)
-    return Simulation(
-        bench=bench,
-        boot=boot(build_memory(bench.system, shapes), bench.costs),
-        schedule=schedule,
-        jobs=jobs_of([load.part for load in bench.loads], schedule),
-    )
+    return Simulation(bench=bench, boot=started, schedule=schedule, jobs=jobs_of(parts, schedule))
 
 
 def _bound(bench: Bench, thread: HostThread) -> Bound:

@@ -166,7 +166,9 @@ def _resting_text(run: Simulation) -> str:
     silent = ", ".join(thread.name for thread in run.resting if thread.demand is None)
     idle = ", ".join(thread.name for thread in run.resting if thread.demand is not None)
     text = f"without a declared load, not run: {silent}\n" if silent else ""
-    return text + (f"idle: {idle}\n" if idle else "")
+    text += f"idle: {idle}\n" if idle else ""
+    down = ", ".join(sorted(run.bench.down))
+    return text + (f"not up, not run: {down}\n" if down else "")
 
 
 def cpus_text_of(run: Simulation) -> str:
@@ -240,6 +242,7 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "boot": boot_data(run.boot),
         "threads": [_thread_data(run, load, measure) for load, measure in measured(run)],
         "resting": [thread.name for thread in run.resting],
+        "down": sorted(run.bench.down),
         "cpus": [
             {"cpu": c.cpu, "busy_ns": c.busy_ns, "overhead_ns": c.overhead_ns, "idle_ns": c.idle_ns}
             for c in cpu_measures(run.schedule)
