@@ -128,7 +128,7 @@ def test_the_plugin_offers_both_fixtures(pytester: pytest.Pytester) -> None:
         "    assert hvbuild_subject.__name__ == 'subject_of'\n"
         "    assert hvbuild_certified.__name__ == 'certified'\n"
     )
-    result = pytester.runpytest_inprocess("-p", "hvbuild.pytest_plugin")
+    result = pytester.runpytest_inprocess()
     result.assert_outcomes(passed=1)
 
 
