@@ -1,6 +1,7 @@
 """Lint of hand-kept buildfiles: the faults of the text, then what mkifs lets pass and the target does not."""
 
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
@@ -57,6 +58,15 @@ NOT_EXECUTABLE = Code(
     meaning="a script of the image is started by its path, but its mode gives no right to execute it",
     source="QNX 8.0, buildfile syntax: an inline file has mode 0666 unless `perms=` says otherwise",
 )
+KEY_READABLE = Code(
+    code="HV8525",
+    name="key-readable",
+    severity=Severity.WARNING,
+    meaning="a private key or a file of password hashes may be read by everybody on the target",
+    source="QNX 8.0, buildfile syntax: `perms=`; OpenSSH takes no host key that others may read",
+)
+# Private keys by the names that OpenSSH and TLS tools give them, and the password hashes.
+_SECRET = ("*/ssh_host_*_key", "*/id_rsa", "*/id_ecdsa", "*/id_ed25519", "*.key", "/etc/shadow")
 
 CODES: tuple[Code, ...] = (
     *TEXT_CODES,
@@ -65,6 +75,7 @@ CODES: tuple[Code, ...] = (
     UNDEFINED_VARIABLE,
     SELF_LINK,
     NOT_EXECUTABLE,
+    KEY_READABLE,
     *BOOT_CODES,
     *SCRIPT_CODES,
 )
@@ -100,6 +111,7 @@ def _image_faults(
     yield from undefined_variables(document, image)
     yield from links_to_themselves(image)
     yield from scripts_not_executable(image)
+    yield from keys_readable(image)
     yield from boot_lint(document, image, catalog, target)
     yield from script_lint(document, image, catalog, target)
 
@@ -182,6 +194,21 @@ def scripts_not_executable(image: Image) -> Iterator[Diagnostic]:
                 f"`{entry.path}` is started here, but its mode is {entry.mode or '0666'}",
                 others=other(entry.origin, "the script"),
                 helps=("give it `perms=0744`",),
+            )
+
+
+def keys_readable(image: Image) -> Iterator[Diagnostic]:
+    """Secrets whose stated mode lets group or others read or write them; an inline file has 0666."""
+    for entry in image.entries:
+        mode = entry.mode or ("0666" if entry.content is not None else "")
+        if not mode.isdigit() or entry.type is not EntryType.FILE:
+            continue
+        open_to_all = any(digit in "234567" for digit in mode[-2:])
+        if open_to_all and any(fnmatchcase(entry.path, pattern) for pattern in _SECRET):
+            yield KEY_READABLE.at(
+                entry.origin,
+                f"`{entry.path}` has mode {mode}: not its owner alone may read it",
+                helps=("give it `perms=0600`",),
             )
 
 

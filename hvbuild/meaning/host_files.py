@@ -11,7 +11,7 @@ from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.formats.cheader import read_header
 from hvbuild.formats.dts import read_dts
 from hvbuild.meaning.buildfile_lint import LintedImage, lint_buildfile
-from hvbuild.meaning.devicetree import tree_facts
+from hvbuild.meaning.devicetree import tree_facts, tree_memory
 from hvbuild.meaning.devicetree_lint import LintedTree, lint_devicetree
 from hvbuild.meaning.host_facts import host_facts
 from hvbuild.model.system import HostFacts
@@ -55,11 +55,9 @@ def read_host_files(
         for kind, file in held
         if kind == BUILDFILE
     )
-    trees = tuple(
-        lint_devicetree(read_dts(file.text, file.path, constants), constants)
-        for kind, file in held
-        if kind == DEVICETREE
-    )
+    documents = [read_dts(file.text, file.path, constants) for kind, file in held if kind == DEVICETREE]
+    banks = joined_facts(tree_facts(tree_memory(document, constants)) for document in documents).banks
+    trees = tuple(lint_devicetree(document, constants, HostFacts(banks=banks)) for document in documents)
     facts = [host_facts(linted.image, systems) for linted in images]
     facts += [tree_facts(linted.memory) for linted in trees]
     faults = [fault for linted in images for fault in linted.faults]

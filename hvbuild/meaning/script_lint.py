@@ -62,6 +62,9 @@ NOT_IN_IMAGE = _warning(
 FOREGROUND_QVM = _warning(
     "HV8559", "qvm-in-foreground", "qvm runs as long as its guest: without `&` nothing after it starts"
 )
+LONG_WAIT = _warning(
+    "HV8560", "wait-cut-short", "`waitfor` and `reopen` wait 6553.5 s at most; a longer time is cut to that"
+)
 
 CODES: tuple[Code, ...] = (
     BUILT_IN,
@@ -74,6 +77,7 @@ CODES: tuple[Code, ...] = (
     NO_LINKER_LINK,
     NOT_IN_IMAGE,
     FOREGROUND_QVM,
+    LONG_WAIT,
     *PARTITION_CODES,
 )
 
@@ -95,6 +99,7 @@ def script_lint(
         yield from priority(statement)
         yield from ampersands(statement)
         yield from built_in(statement)
+        yield from long_wait(statement)
         yield from shell_words(statement)
     yield from partition_lint(statements, image, catalog, target)
     yield from waits(image)
@@ -150,6 +155,17 @@ def built_in(statement: Statement) -> Iterator[Diagnostic]:
             f"`{statement.arguments[0].text}` is taken as the path to open",
             helps=("write the path first, then the seconds",),
         )
+
+
+def long_wait(statement: Statement) -> Iterator[Diagnostic]:
+    """Built-in waits for longer than mkifs can store."""
+    if statement.command not in ("waitfor", "reopen") or statement.value("external") == "+":
+        return
+    limit = buildfile_catalog().limits["wait_tenths"]
+    for word in statement.arguments[1:2]:
+        whole = word.text.partition(".")[0]
+        if whole.isascii() and whole.isdigit() and int(whole) * 10 > limit:
+            yield LONG_WAIT.at(word.span, f"a wait of {word.text} s ends after {limit / 10:g} s")
 
 
 def shell_words(statement: Statement) -> Iterator[Diagnostic]:

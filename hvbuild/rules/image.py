@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.diagnostics import Severity, other
 from hvbuild.model.system import HostDevice, HostService
-from hvbuild.model.vm import Load, Vdev
+from hvbuild.model.vm import Load, Pass, Vdev
+from hvbuild.ranges import AddressRange
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene, host_paths, lies_in
@@ -164,9 +165,7 @@ def host_driver_left(scene: Scene) -> Iterator[Finding]:
     drivers = _drivers(scene)
     for vm in scene.vms if drivers else ():
         for each in vm.vm.passes:
-            device = device_of(vm, each)
-            if device is None:
-                continue
+            device = device_of(vm, each) or _registers(vm, each)
             for service, how in _driving(device, drivers):
                 yield found(
                     (service.origin, each.origin),
@@ -176,6 +175,14 @@ def host_driver_left(scene: Scene) -> Iterator[Finding]:
                     helps=("take the driver out of the host image",),
                     severity=Severity.WARNING if how == _PERHAPS else None,
                 )
+
+
+def _registers(scene: VmScene, each: Pass) -> HostDevice:
+    """What is handed over where no board tells of its devices: known by the addresses alone."""
+    starts = (scene.system.amount(w.start if w.host is None else w.host) for w in each.windows)
+    windows = tuple(AddressRange.sized(start, 1) for start in starts if start is not None)
+    name = hex_address(windows[0].start) if windows else ""
+    return HostDevice(name=name, windows=windows)
 
 
 def _drivers(scene: Scene) -> dict[tuple[str, str], list[HostService]]:

@@ -135,6 +135,15 @@ IMAGE = (
         places=2,
         warning=True,
     ),
+    fails(
+        "HV5006",
+        "no-board",
+        a_system(
+            a_vm(passes=(passed(window(0xFE20_4000), lines=[(44, 150)]),)),
+            services=(service("spi-master", command="spi-master -d base=0xfe204000,irq=150"),),
+        ),
+        places=2,
+    ),
     passes(
         "HV5006",
         "other-device",

@@ -74,6 +74,13 @@ def test_a_clean_8_0_host_says_nothing() -> None:
     assert [str(fault.primary.span) + fault.message for fault in faults_of(text, "qnx-8.0")] == []
 
 
+def test_a_key_for_its_owner_and_the_longest_wait_are_well() -> None:
+    text = CLEAN.replace("/bin/on=on\n", "/bin/on=on\n[perms=0600] /etc/ssh/ssh_host_rsa_key=k\n")
+    text = text.replace("/bin/on=on\n", "/bin/on=on\n[perms=0644] /etc/ssh/ssh_host_rsa_key.pub=k\n")
+
+    assert codes_of(text.replace("/dev/qvmdisk0 2.5", "/dev/qvmdisk0 6553.5")) == []
+
+
 EDITS = {
     "group-not-closed": ("[-optional]\n", "[-optional\n", ["HV8500"]),
     "second-group": ("[type=link] /bin/sh", "[type=link] [uid=0] /bin/sh", ["HV8501"]),
@@ -135,6 +142,10 @@ EDITS = {
     "linker": ("    procmgr_symlink ../../proc/boot/ldqnx-64.so.2 /usr/lib/ldqnx-64.so.2\n", "", ["HV8557"]),
     "program": ("/sbin/qvm=qvm\n", "", ["HV8558"]),
     "launcher": ("/bin/on=on\n", "", ["HV8558"]),
+    "wait-cut": ("waitfor /dev/qvmdisk0 2.5", "waitfor /dev/qvmdisk0 6554", ["HV8560"]),
+    "reopen-cut": ("reopen /dev/con1 5", "reopen /dev/con1 9999", ["HV8560"]),
+    "key": ("/bin/on=on\n", "/bin/on=on\n[perms=0644] /etc/ssh/ssh_host_rsa_key=k\n", ["HV8525"]),
+    "key-inline": ("/bin/on=on\n", "/bin/on=on\n/etc/tls/server.key = {\nx\n}\n", ["HV8525"]),
     "foreground": ("la.qvmconf &", "la.qvmconf", ["HV8559"]),
     "partition-twice": ("sched_aps adas 40", "sched_aps adas 20\n    sched_aps adas 20", ["HV8570"]),
     "partition-system": ("sched_aps adas 40", "sched_aps adas 20\n    sched_aps System 20", ["HV8570"]),

@@ -102,3 +102,22 @@ def test_a_remark_in_a_buildfile_accepts_a_warning(system: Path) -> None:
     assert {f.message for f in before} - {f.message for f in after} == {
         "`slogger2` is started, but the image does not hold it"
     }
+
+
+BANKS = """\
+/dts-v1/;
+/ {
+	#address-cells = <2>; #size-cells = <1>;
+	memory@80000000 { device_type = "memory"; reg = <0x0 0x80000000 0x10000000>; };
+};
+"""
+
+
+def test_a_region_outside_ram_is_told_once_and_by_banks_of_another_tree(tmp_path: Path) -> None:
+    for name, text in (("host.dts", TREE), ("board.dts", BANKS), ("map.h", MAP)):
+        (tmp_path / name).write_text(text)
+    paths = [tmp_path / "host.dts", tmp_path / "board.dts", tmp_path / "map.h"]
+    (tmp_path / "one.dts").write_text(BANKS.replace("};\n};", "};\n" + TREE.split("\n", 3)[3]))
+
+    assert [fault.code for fault in lint(paths, [], None, None)] == ["HV8629"]
+    assert [fault.code for fault in lint([tmp_path / "one.dts", paths[2]], [], None, None)] == ["HV8629"]
