@@ -144,6 +144,25 @@ def test_anomaly_of_offsets() -> None:
     assert responses(periodic(pairs, cpus=2, horizon=4000, offsets=(3, 0, 0, 2))) == (1, 1, 5, 6)
 
 
+def test_anomaly_of_masks() -> None:
+    """ANOM-M: who does less work makes another late."""
+    masks = (1, 2, 3, 2)
+
+    assert responses(periodic([(3, 8), (3, 12), (3, 6), (2, 10)], cpus=2, horizon=5000, masks=masks)) == (
+        (3, 3, 6, 5)
+    )
+    assert responses(periodic([(3, 8), (2, 12), (3, 6), (2, 10)], cpus=2, horizon=5000, masks=masks)) == (
+        (3, 2, 5, 7)
+    )
+
+
+def test_anomaly_of_a_wider_mask() -> None:
+    pairs = [(1, 4), (2, 10), (3, 10), (1, 6)]
+
+    assert responses(periodic(pairs, cpus=2, horizon=5000, masks=(3, 2, 2, 1))) == (1, 2, 5, 2)
+    assert responses(periodic(pairs, cpus=2, horizon=5000, masks=(3, 2, 3, 1))) == (1, 3, 4, 5)
+
+
 def test_anomaly_of_round_robin() -> None:
     def run(first: int) -> tuple[int, ...]:
         threads = tuple(
@@ -226,6 +245,85 @@ def test_server_under_preemption_passes_its_documented_share() -> None:
     )
 
     assert worst == 19  # 2C - 1 of the C = 10 that the manual promises
+
+
+def aperiodic(
+    periodic_tasks: Sequence[tuple[int, int]],
+    place: int,
+    budget: tuple[int, int],
+    requests: Sequence[tuple[int, int]],
+    *,
+    max_repl: int = 20,
+    horizon: int = 40,
+) -> list[tuple[int, int]]:
+    """When a POSIX server at `place` of rate-monotonic tasks runs; no service below, a hog has the rest."""
+    threads = [
+        Thread(id=1 + i, prio=20 - 2 * i - (i >= place), policy="f", bursts=(Burst(c, t, "n"),))
+        for i, (c, t) in enumerate(periodic_tasks)
+    ]
+    parameters = Sporadic(low_prio=1, init_budget_ns=budget[0], repl_period_ns=budget[1], max_repl=max_repl)
+    bursts = tuple(Burst(units, 0, "w") for _, units in requests)
+    threads.append(
+        Thread(
+            id=0,
+            prio=20 - 2 * place,
+            policy="s",
+            sporadic=parameters,
+            start_ns=requests[0][0],
+            loop=False,
+            bursts=bursts,
+        )
+    )
+    threads.append(hog(99, 2, policy="f"))
+    events = tuple(Event(t_ns=time, op="wake", thread=0) for time, _ in requests[1:])
+    scenario = Scenario(cpus=1, horizon_ns=horizon, tick_ns=1, threads=tuple(threads), events=events)
+    return [(s.start, s.end) for s in simulate(scenario, STRICT).segments if s.thread == 0]
+
+
+def test_sporadic_server_of_medium_priority() -> None:
+    """BUT-5.17, and a third request that shows the capacity left (1) and what comes back at 14 (2)."""
+    found = aperiodic([(1, 5), (4, 15)], 1, (5, 10), [(4, 2), (8, 2), (12, 4)])
+
+    assert found == [(4, 5), (6, 7), (8, 10), (12, 13), (14, 15), (16, 17), (18, 19)]
+
+
+def test_sporadic_server_of_highest_priority() -> None:
+    """BUT-5.18: 2-4, capacity back at 10, again at 18."""
+    found = aperiodic([(3, 10), (4, 15)], 0, (2, 8), [(2, 2), (5, 2), (13, 2)])
+
+    assert found == [(2, 4), (10, 12), (18, 20)]
+
+
+def test_sporadic_server_below_two_tasks() -> None:
+    """LIU-7.8 in half units, up to the rule for an idle system, which POSIX does not have."""
+    found = aperiodic([(1, 6), (2, 8), (9, 38)], 2, (3, 10), [(6, 3), (14, 8)], horizon=28)
+
+    assert found == [(7, 8), (10, 12), (19, 22), (27, 28)]
+
+
+@pytest.mark.parametrize(("max_repl", "expected"), [(1, [(0, 1), (40, 49), (80, 86)]), (20, None)])
+def test_finite_replenishments_erode_the_budget(
+    max_repl: int, expected: list[tuple[int, int]] | None
+) -> None:
+    """SS (c): one unit every five; a single replenishment makes it wait, many serve it at once."""
+    requests = [(5 * i, 1) for i in range(16)]
+    found = aperiodic([], 0, (10, 40), requests, max_repl=max_repl, horizon=120)
+
+    assert found == (expected or [(time, time + 1) for time, _ in requests])
+
+
+def test_chained_tasks_with_jitter() -> None:
+    """CPA1: two resources; the second one's jitters are what the first one's responses vary by."""
+    first = [Task(cost=10, period=30, jitter=5), Task(cost=3, period=15, jitter=6)]
+    bounds = [response_time(first, i) for i in range(2)]
+    assert bounds == [10, 13]
+    second = [
+        Task(cost=2, period=30, jitter=5 + 10 - 10),
+        Task(cost=9, period=15, jitter=6 + 13 - 3),
+    ]
+
+    assert response_time(second, 0) == 2
+    assert busy_times(second, 1) == (11, 20, 31, 40)
 
 
 # --- partitions ------------------------------------------------------------------------------------

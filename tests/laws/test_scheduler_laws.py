@@ -383,6 +383,78 @@ def test_a_server_that_spans_ticks_keeps_the_long_run_bound(scenario: Scenario, 
     assert used <= c * scenario.horizon_ns // t + 2 * c + (0 if profile is STRICT else MS)
 
 
+def aligned_server(scenario: Scenario) -> Scenario:
+    """The server's bursts in whole ticks, so that tick sampling charges all of them."""
+    server, *others = scenario.threads
+    whole = tuple(Burst(-(-b.run_ns // MS) * MS, -(-b.value // MS) * MS) for b in server.bursts)
+    return replace(scenario, tie="tick", threads=(replace(server, bursts=whole), *others))
+
+
+def worst_window(runs: list[tuple[int, int]], length: int) -> int:
+    """The most time of `runs` in any window of `length`: one that begins or ends with a run."""
+    starts = [e for run in runs for e in (run[0], run[1] - length)]
+    return max(sum(max(0, min(e, at + length) - max(s, at)) for s, e in runs) for at in starts)
+
+
+@FEW
+@given(served(), st.sampled_from((PUBLISHED, SDP71)))
+def test_published_server_on_top_takes_at_most_two_budgets(scenario: Scenario, profile: Profile) -> None:
+    """27, `published` and `sdp71`: what is certified instead of C per window, one tick for sampling."""
+    server = scenario.threads[0].sporadic
+    assert server is not None
+    runs = high_time(simulate(aligned_server(scenario), profile))
+
+    assert worst_window(runs, server.repl_period_ns) <= 2 * server.init_budget_ns + MS
+
+
+def test_witness_a_preempted_posix_server_passes_its_budget() -> None:
+    """27 [N], strict: preempted right after its start, it runs on while its refill is already due."""
+    server = Sporadic(low_prio=2, init_budget_ns=10 * MS, repl_period_ns=40 * MS, max_repl=8)
+    above = Thread(id=2, prio=12, policy="f", bursts=(Burst(30 * MS, 1),), start_ns=MS, loop=False)
+    thread = Thread(id=0, prio=9, policy="s", sporadic=server, bursts=(Burst(HOG, 1),))
+    scenario = Scenario(
+        cpus=1, horizon_ns=200 * MS, tick_ns=MS, threads=(thread, hog(1, 5, policy="f"), above)
+    )
+    runs = high_time(simulate(scenario, STRICT))
+
+    assert worst_window(runs, 40 * MS) == 19 * MS  # of 10
+
+
+@FEW
+@given(served(), st.integers(0, 40))
+def test_posix_replenishments_lose_no_capacity(scenario: Scenario, later: int) -> None:
+    """29, strict, many replenishments: once always ready, the server gets all of C in each T."""
+    thread, other = scenario.threads
+    assert thread.sporadic is not None
+    roomy = replace(thread.sporadic, max_repl=400)
+    bursts = (*thread.bursts * 3, Burst(HOG, 1))
+    changed = replace(scenario, threads=(replace(thread, sporadic=roomy, bursts=bursts), other))
+    schedule = simulate(changed, STRICT)
+    runs = high_time(schedule)
+    ready_from = sum(b.run_ns * (1 + roomy.repl_period_ns // roomy.init_budget_ns) for b in bursts[:-1])
+    ready_from += sum(b.value for b in bursts[:-1]) + roomy.repl_period_ns
+    start = ready_from + later * MS
+    until = start + roomy.repl_period_ns
+    assume(until <= changed.horizon_ns)
+
+    assert sum(max(0, min(e, until) - max(s, start)) for s, e in runs) == roomy.init_budget_ns
+
+
+def test_witness_one_replenishment_loses_capacity() -> None:
+    """29 [N], all profiles: one unit every five of a budget of ten per forty, and yet it waits."""
+    for profile in (PUBLISHED, SDP71, STRICT):
+        done = []
+        for most in (1, 20):
+            server = Sporadic(low_prio=2, init_budget_ns=10 * MS, repl_period_ns=40 * MS, max_repl=most)
+            thread = Thread(id=0, prio=9, policy="s", sporadic=server, bursts=(Burst(MS, 4 * MS),))
+            scenario = Scenario(
+                cpus=1, horizon_ns=119 * MS, tie="tick", threads=(thread, hog(1, 5, policy="f"))
+            )
+            done.append(simulate(scenario, profile).cpu_time_ns[0])
+
+        assert done[0] < done[1] // 2
+
+
 def test_witness_tick_evasion() -> None:
     """24 [N] in `published`: bursts that never span a tick are never charged."""
     server = Sporadic(low_prio=2, init_budget_ns=2 * MS, repl_period_ns=20 * MS, max_repl=1000)
@@ -411,6 +483,41 @@ def test_busy_partitions_get_their_budgets(budgets: list[int], window: int, prof
     assert sum(p.percent for p in schedule.partitions) == 100
     for thread, percent in zip(schedule.threads, (100 - sum(budgets), *budgets), strict=True):
         assert abs(thread.cpu_ns - 10 * window * MS * percent / 100) <= 10 * 2 * MS
+
+
+@FEW
+@given(
+    st.lists(st.integers(5, 25), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 30), st.integers(1, 40)), max_size=4),
+    WITH_PARTITIONS,
+)
+def test_no_window_gives_more_than_budget_and_a_tick(
+    budgets: list[int], visitors: list[tuple[int, int, int]], profile: Profile
+) -> None:
+    """35: with every partition busy there is no free time, and nothing here is critical.
+
+    One CPU; the window slides by ticks, so it is measured between ticks.
+    """
+    window = 20
+    named = tuple(Partition(name=f"P{i}", budget=b) for i, b in enumerate(budgets))
+    count = len(budgets) + 1
+    threads = [hog(i, 5 + 3 * i, partition=i) for i in range(count)]
+    for partition, run, wait in visitors:
+        bursts = (Burst(run * 100_003, wait * 300_007),)
+        threads.append(
+            Thread(id=len(threads), prio=20 + run, policy="f", bursts=bursts, partition=partition % count)
+        )
+    aps = Aps(partitions=named, window_ms=window)
+    scenario = Scenario(cpus=1, horizon_ns=200 * MS, threads=tuple(threads), aps=aps)
+    home = {t.id: t.partition for t in threads}
+    segments = simulate(scenario, profile).segments
+    for partition, percent in enumerate((100 - sum(budgets), *budgets)):
+        runs = [(s.start, s.end) for s in segments if home[s.thread] == partition]
+        for first in range(200 - window):
+            low, high = first * MS, (first + window) * MS
+            used = sum(max(0, min(e, high) - max(s, low)) for s, e in runs)
+
+            assert used <= window * MS * percent // 100 + MS
 
 
 @FEW
