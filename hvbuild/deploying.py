@@ -119,7 +119,7 @@ def deploy(checked: Checked, environment: Mapping[str, str], folder: Path | None
         found = _Deploy(checked, artifacts, tree, built.folder).compared()
         if found.diagnostics:
             return found
-        files = {item.deployment.path: item.after for item in found.deliveries if item.differs}
+        files = {_name(item, tree): item.after for item in found.deliveries if item.differs}
         written = write_together(tree, files)
         record = {
             f"{_RECORD}/{item.deployment.artifact}": artifacts[item.deployment.artifact]
@@ -145,9 +145,9 @@ class _Deploy:
 
     def compared(self) -> Deployed:
         deliveries = []
-        seen: dict[str, Deployment] = {}
+        seen: dict[Path, Deployment] = {}
         for item in self._stack.deploy:
-            first = seen.setdefault(PurePosixPath(item.path).as_posix(), item)
+            first = seen.setdefault((self._tree / item.path).resolve(), item)
             if first is not item:
                 text = f"`{item.artifact}` and `{first.artifact}` both go to `{item.path}`"
                 self._faults.append(OUTSIDE.at(item.origin, text))
@@ -177,13 +177,13 @@ class _Deploy:
         """The file in the tree, links followed; None and a fault when it is not inside."""
         parts = PurePosixPath(item.path).parts
         path = self._tree / item.path
-        inside = path.parent.resolve().is_relative_to(self._tree.resolve())
+        inside = path.resolve().is_relative_to(self._tree.resolve())
         if item.path.startswith("/") or ".." in parts or "\\" in item.path or not inside:
             self._faults.append(
                 OUTSIDE.at(item.origin, f"`{item.path}` is not inside the vendor tree", "not below its root")
             )
             return None
-        return path
+        return path.resolve() if path.is_symlink() else path
 
     def _unknown(self, item: Deployment) -> None:
         known = sorted({*self._artifacts, MEMORY_MAP})
@@ -318,6 +318,13 @@ class _Deploy:
                 name = region.name.replace("-", "_").replace(".", "_").upper()
                 yield f"__{name}_START__", region.window.start
                 yield f"__{name}_SIZE__", region.window.size
+
+
+def _name(item: Delivery, tree: Path) -> str:
+    """The file's name in the tree; behind a link of theirs, which stays, that of the file it points to."""
+    if (tree / item.deployment.path).is_symlink():
+        return item.path.relative_to(tree.resolve()).as_posix()
+    return item.deployment.path
 
 
 def _text(data: bytes) -> str:

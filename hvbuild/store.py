@@ -109,7 +109,7 @@ def _acquire(handle: int, folder: Path, patience: float) -> None:
 def write_together(folder: Path, files: Mapping[str, bytes], remove: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Put `files` (names relative to `folder`) in place and delete `remove`; return what changed.
 
-    The caller holds the lock. Files whose bytes are already there keep their time stamps.
+    The caller holds the lock. Files whose bytes are already there keep their time stamps, others their mode.
     """
     changed = {name: data for name, data in files.items() if not _same(folder / name, data)}
     gone = tuple(name for name in remove if (folder / name).exists())
@@ -121,6 +121,8 @@ def write_together(folder: Path, files: Mapping[str, bytes], remove: tuple[str, 
         path = staging / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_through(path, data)
+        if (folder / name).is_file():
+            shutil.copymode(folder / name, path)
     (staging / "files").mkdir(parents=True, exist_ok=True)
     _write_through(staging / "remove", "\n".join(gone).encode())
     staging.rename(folder / _PENDING)

@@ -203,6 +203,32 @@ def test_another_spelling_is_no_difference(tmp_path: Path) -> None:
     assert found.diagnostics == ()
 
 
+def test_a_link_and_a_mode_of_theirs_stay(deployed: tuple[Path, Path]) -> None:
+    folder, tree = deployed
+    conf, real = tree / "vm/one.qvmconf", tree / "kept/one.qvmconf"
+    real.parent.mkdir()
+    conf.rename(real)
+    conf.symlink_to("../kept/one.qvmconf")
+    real.chmod(0o750)
+    stack = folder / "stack.yaml"
+    stack.write_text(stack.read_text().replace("256MiB", "512MiB"))
+    done = deploy(checked_stack(folder), environment(tree))
+
+    assert "kept/one.qvmconf" in done.written
+    assert conf.is_symlink()
+    assert "512M" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_link_out_of_the_tree_is_refused(deployed: tuple[Path, Path]) -> None:
+    folder, tree = deployed
+    conf, away = tree / "vm/one.qvmconf", tree.parent / "away.qvmconf"
+    conf.rename(away)
+    conf.symlink_to(away)
+
+    assert codes(deploy(checked_stack(folder), environment(tree))) == ["HV5602"]
+
+
 def test_a_file_of_theirs_is_not_overwritten(tmp_path: Path) -> None:
     folder, tree = write_stack(tmp_path / "project", PLACES), tmp_path / "tree"
     (tree / "vm").mkdir(parents=True)
