@@ -138,7 +138,7 @@ def odd_machines(draw: st.DrawFn) -> VmConfig:
     held = [vdev for vdev in vm.vdevs if (vdev.type in PC) == pc or vdev.type == "third-party"]
     vdevs = [*(replace(vdev, settings=()) for vdev in held), *draw(st.lists(ODD_VDEVS, max_size=2))]
     loggers = [*vm.loggers]
-    if vdevs and draw(st.booleans()):
+    if draw(st.booleans()) and vdevs:
         loggers.append(Logger(filters=frozenset({"error"}), destination="slog", vdev=len(vdevs) - 1))
     return replace(
         vm,
