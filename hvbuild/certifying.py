@@ -130,7 +130,8 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     if terms.shard is None:
         files |= _report(built, subject, result.statement)
     _write(built, files, accepted=certified.accepted)
-    keep_counterexamples(built.checked.place, result.counterexamples)
+    if certified.refused:
+        keep_counterexamples(built.checked.place, result.counterexamples)
     return certified
 
 
@@ -167,12 +168,13 @@ def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -
         **_report(built, subject, merged.statement),
     }
     _write(built, files, accepted=certified.accepted)
-    keep_counterexamples(built.checked.place, counterexamples_of(merged.statement))
+    if certified.refused:
+        keep_counterexamples(built.checked.place, counterexamples_of(merged.statement))
     return certified
 
 
 def keep_counterexamples(place: StackPlace, found: Sequence[Counterexample]) -> None:
-    """Store the runs that broke a guarantee with the stack, where they are replayed until they no longer do.
+    """Store the runs that broke a guarantee with the stack, where they are replayed from then on.
 
     Beside each lies the same run for a trace viewer. Runs that are there already stay.
     """
@@ -187,7 +189,7 @@ def keep_counterexamples(place: StackPlace, found: Sequence[Counterexample]) -> 
 
 
 def _report(built: Built, subject: Subject, statement: Mapping[str, Any]) -> dict[str, bytes]:
-    from hvbuild.report.html import report_html  # noqa: PLC0415 - drawings, with certificates only
+    from hvbuild.pages.certificate import report_html  # noqa: PLC0415 - drawings, with certificates only
 
     return {REPORT: report_html(subject, statement, templates_of(built.checked)).text.encode()}
 

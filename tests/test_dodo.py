@@ -1,4 +1,4 @@
-"""doit: builds to the end, then does nothing; a change rebuilds its own products only; hand edits are kept."""
+"""doit: builds to the end, then does nothing; a change rebuilds its own products; hand edits are kept."""
 
 import os
 import shutil

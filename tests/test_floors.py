@@ -14,7 +14,7 @@ PACKAGE = ROOT / "hvbuild"
 FLOORS = (  # noqa: SIM905 - one storey a line
     "values version units ranges source diagnostics nearest shipped store project"
     " catalog_rows catalog buildfile_catalog model formats meaning load resolve rules"
-    " render machine verdicts certify"
+    " render machine verdicts certify pages"
     " calibrate campaign codes freshness guestfiles hostsources manifest migrating offline predict"
     " projectfile starting things threeway"
     " checking difference drift image_things linting matrix tree_things"

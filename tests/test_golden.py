@@ -1,4 +1,4 @@
-"""What the shipped stacks render, byte for byte; `--bless` rewrites it, and the diff is reviewed like code."""
+"""What the shipped stacks render, byte for byte; `--bless` rewrites, and its diff is reviewed like code."""
 
 from pathlib import Path
 

@@ -7,8 +7,8 @@ from typing import Any
 from hvbuild.certify.ground import Ground, ground_of
 from hvbuild.certify.properties.times import ms
 from hvbuild.certify.subject import Subject
+from hvbuild.pages.drawings import guest_drawing, host_drawing, timeline_drawing
 from hvbuild.render.environment import Rendered, Templates
-from hvbuild.report.drawings import guest_drawing, host_drawing, timeline_drawing
 from hvbuild.units import duration_text
 
 TEMPLATE = "report.html.j2"

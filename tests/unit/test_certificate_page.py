@@ -12,9 +12,9 @@ from builders import vcpu
 from hvbuild.certify.certificate import CertificateResult, certify
 from hvbuild.certify.ground import ground_of
 from hvbuild.certify.subject import Subject
+from hvbuild.pages.certificate import interference, report_html, report_view
+from hvbuild.pages.drawings import guest_drawing, host_drawing, timeline_drawing
 from hvbuild.render.environment import Templates
-from hvbuild.report.drawings import guest_drawing, host_drawing, timeline_drawing
-from hvbuild.report.html import interference, report_html, report_view
 from hvbuild.shipped import shipped_folder
 
 VOID = {"meta", "br", "link", "img", "rect", "line"}

@@ -1,0 +1,1 @@
+"""HTML pages for people: one file each, nothing loaded from elsewhere."""

@@ -1,0 +1,133 @@
+"""A stack whose certificate is refused: what is written, what is kept, and what a waiver changes."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from demo_project import checked_stack, write_stack
+
+from hvbuild.building import Built, build
+from hvbuild.certifying import Certified, Terms, certify_build, verify_folder
+from hvbuild.freshness import Digests, is_fresh
+
+# `one` waits behind 12 ms of `other` on the same CPU, though it must answer within 10 ms.
+CROWD = """\
+  other:
+    cpus: [{sched: 20r, cluster: _cpu-0}]
+    load: {pattern: periodic, period: 20ms, work: 12ms, bound: 20ms, assumed: a test}
+    images: [{name: image, load: /guests/other/other.ifs, external: true}]
+    ram: [{name: main, base: 0x80000000, size: 256MiB}]
+    vdevs: [{name: gic, type: gic, anonymous: true}]
+  one:
+    cpus:
+      - {sched: 10r, cluster: _cpu-0}
+"""
+ALONE = """\
+  one:
+    cpus:
+      - {sched: 10r}
+"""
+REFUSED = ("HC3005", "HC4001", "HC4002", "HC4301", "HC4303")
+WAIVERS = "certificate:\n  examples: 3\n  waivers:\n" + "".join(
+    f'    - {{name: {code}, reason: a bench, owner: us, expires: "DAY"}}\n' for code in REFUSED
+)
+
+
+def judged(folder: Path) -> tuple[Built, Certified]:
+    built = build(checked_stack(folder))
+    return built, certify_build(built, Terms(examples=3))
+
+
+def crowded(root: Path, more: str = "") -> Path:
+    folder = write_stack(root, more)
+    file = folder / "stack.yaml"
+    file.write_text(file.read_text().replace(ALONE, CROWD))
+    return folder
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    found = folder / "counterexamples"
+    return {path.relative_to(found).as_posix(): path.read_bytes() for path in found.rglob("*.json")}
+
+
+def fresh(built: Built) -> bool:
+    return is_fresh(built.folder, ("manifest.json", "certificate.json"), Digests({}))
+
+
+def test_a_refusal_keeps_the_failing_runs_and_is_judged_again(tmp_path: Path) -> None:
+    folder = crowded(tmp_path)
+    built, first = judged(folder)
+
+    assert first.refused
+    assert tuple(row["id"] for row in first.properties if row["status"] == "refused") == REFUSED
+    runs = kept(folder)
+    assert {name.partition("-")[0] for name in runs if "/" not in name} == set(REFUSED) - {"HC3005"}
+    assert {f"traces/{name}" for name in runs if "/" not in name} == {name for name in runs if "/" in name}
+    assert not fresh(built), "a refused certificate must not count as made"
+
+    again, second = judged(folder)
+    assert second.refused
+    assert kept(folder) == runs, "the same run is stored once"
+    names = [name for name, _ in _inputs(again)]
+    assert [f"stacks/demo/counterexamples/{name}" for name in sorted(runs) if "/" not in name] == [
+        name for name in names if "counterexamples" in name
+    ]
+
+
+def test_stored_runs_are_replayed_by_a_stack_that_was_put_right(tmp_path: Path) -> None:
+    folder = crowded(tmp_path)
+    judged(folder)
+    file = folder / "stack.yaml"
+    file.write_text(
+        file.read_text().replace("{sched: 20r, cluster: _cpu-0}", "{sched: 20r, cluster: _cpu-1}")
+    )
+    built, found = judged(folder)
+
+    assert found.accepted, found.diagnostics
+    assert fresh(built)
+    assert verify_folder(built.folder, every_input=True).holds
+    one = sorted((folder / "counterexamples").glob("*.json"))[0]
+    one.unlink()
+    assert not fresh(built), "a stored run that is gone makes the certificate stale"
+
+
+def test_report_lies_beside_the_certificate_and_names_what_was_refused(tmp_path: Path) -> None:
+    built, _ = judged(crowded(tmp_path))
+
+    text = (built.folder / "report.html").read_text(encoding="utf-8")
+    assert all(code in text for code in REFUSED)
+    assert verify_folder(built.folder).verdict == "refused"
+
+
+@pytest.mark.parametrize(
+    ("day", "verdict"),
+    [
+        ("2000-01-03", "certified-with-waivers"),
+        ("2000-01-02", "certified-with-waivers"),
+        ("2000-01-01", "refused"),
+    ],
+)
+def test_waivers_are_judged_for_the_day_of_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: str, verdict: str
+) -> None:
+    built_on = datetime(2000, 1, 2, 12, tzinfo=UTC)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(built_on.timestamp())))
+    built, found = judged(crowded(tmp_path, WAIVERS.replace("DAY", day)))
+
+    assert found.verdict == verdict
+    assert fresh(built) == (verdict != "refused")
+
+
+def test_without_a_day_set_waivers_are_judged_for_today(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+
+    assert judged(crowded(tmp_path / "a", WAIVERS.replace("DAY", date.max.isoformat())))[1].accepted
+    assert judged(crowded(tmp_path / "b", WAIVERS.replace("DAY", "2001-01-01")))[1].refused
+
+
+def _inputs(built: Built) -> list[tuple[str, str]]:
+    statement = verify_folder(built.folder).statement
+    assert statement is not None
+    return [(row["name"], row["sha256"]) for row in statement["predicate"]["inputs"]]
