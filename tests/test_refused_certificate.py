@@ -9,6 +9,7 @@ from demo_project import checked_stack, write_stack
 from hvbuild.building import Built, build
 from hvbuild.certifying import Certified, Terms, certify_build, verify_folder
 from hvbuild.freshness import Digests, is_fresh
+from hvbuild.image.ready import certified_artifacts
 
 # `one` waits behind 12 ms of `other` on the same CPU, though it must answer within 10 ms.
 CROWD = """\
@@ -116,6 +117,18 @@ def test_waivers_are_judged_for_the_day_of_the_build(
 
     assert found.verdict == verdict
     assert fresh(built) == (verdict != "refused")
+
+
+def test_no_image_once_a_waiver_has_run_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = crowded(tmp_path, WAIVERS.replace("DAY", "2000-01-02"))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "946800000")
+    built, _ = judged(folder)
+    assert certified_artifacts(built.checked, built.folder).refusals == ()
+
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "946900000")
+    refusals = certified_artifacts(built.checked, built.folder).refusals
+    assert len(refusals) == len(REFUSED)
+    assert "ran out on 2000-01-02" in refusals[0].message
 
 
 def test_without_a_day_set_waivers_are_judged_for_today(

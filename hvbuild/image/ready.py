@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvbuild.building import build_inputs, place_namer, rendered
+from hvbuild.certify.canonical import Json
+from hvbuild.certify.statement import in_force
 from hvbuild.certify.verify import CERTIFICATE, verify
+from hvbuild.certifying import day_of_judgement
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Label
 from hvbuild.image.codes import NOT_CERTIFIED, NOT_CURRENT
@@ -58,9 +61,22 @@ def certified_artifacts(checked: Checked, folder: Path) -> Ready:
     refusals = list(found.diagnostics)
     if found.verdict not in ACCEPTED and not refusals:
         refusals.append(_refusal(checked, place, f"the certificate's verdict is `{found.verdict}`"))
+    refusals += _lapsed(checked, found.statement, place)
     if not refusals:
         refusals += _differences(checked, artifacts, found.statement, place)
     return Ready(artifacts=artifacts, certificate=certificate, refusals=tuple(refusals))
+
+
+def _lapsed(checked: Checked, statement: Json | None, place: Path) -> list[Diagnostic]:
+    """Waivers that counted when the certificate was made and do not any more."""
+    day = day_of_judgement(checked)
+    rows = statement["predicate"]["properties"] if statement is not None else []
+    waived = [(row["id"], row["waiver"]["expires"]) for row in rows if "waiver" in row]
+    return [
+        _refusal(checked, place, f"the waiver for `{name}` ran out on {expires}")
+        for name, expires in waived
+        if not in_force(expires, day)
+    ]
 
 
 def _input(name: str, root: Path) -> bytes | None:
