@@ -82,7 +82,8 @@ def project_stacks(root: Path) -> tuple[StackPlace, ...]:
 def stable_name(path: Path, root: Path) -> str:
     """How outputs name the input `path`: relative to the project, or to hvbuild's own shipped files.
 
-    Neither depends on where the project or hvbuild is installed. A file outside both keeps its own path.
+    Neither depends on where the project or hvbuild is installed. A file outside both is named from the
+    project, too, wherever the command was run; an absolute path is kept.
     """
     whole = path.resolve()
     if whole.is_relative_to(root.resolve()):
@@ -91,7 +92,7 @@ def stable_name(path: Path, root: Path) -> str:
         folder = shipped_folder(kind).resolve()
         if whole.is_relative_to(folder):
             return f"hvbuild:{kind}/{whole.relative_to(folder).as_posix()}"
-    return path.as_posix()
+    return path.as_posix() if path.is_absolute() else Path(os.path.relpath(whole, root.resolve())).as_posix()
 
 
 def named_file(name: str, root: Path) -> Path:

@@ -180,6 +180,23 @@ def test_a_template_that_appears_is_refused(project: Path, sdp: StubSdp) -> None
     assert [fault.code for fault in made.made.faults] == ["HV5507"]
 
 
+def test_an_input_outside_the_project_is_found_from_any_folder(
+    tmp_path: Path, sdp: StubSdp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = tmp_path / "stacks/boards"
+    boards.mkdir(parents=True)
+    shutil.copyfile(Path(__file__).parents[1] / "stacks/boards/rpi4.yaml", boards / "rpi4.yaml")
+    write_stack(tmp_path / "own")
+    (tmp_path / "own/stacks/demo").rename(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+    _, out = certified(Path("demo"))
+    named = [row["name"] for row in json.loads((out / "manifest.json").read_text())["inputs"]]
+    made = image(checked_stack(Path("demo")), out, sdp.environment)
+
+    assert "../stacks/boards/rpi4.yaml" in named
+    assert made.made.images
+
+
 def test_an_engineering_image_says_so_everywhere(project: Path, sdp: StubSdp) -> None:
     folder = project / "build/demo/base"
     (folder / "certificate.json").unlink()

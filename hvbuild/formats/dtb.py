@@ -59,6 +59,15 @@ class NotATree:
     line: int = 0
 
 
+class _Named(str):
+    """A property's name that `fdt` takes as it is: it leaves out names with an ending of its own use."""
+
+    __slots__ = ()
+
+    def endswith(self, *_: Any) -> bool:
+        return False
+
+
 def write_dtb(blob: Blob) -> bytes:
     """The bytes of `blob`, as dtc writes them. The shared defaults of `fdt` objects are kept out of it."""
     entries = [{"address": address, "size": length} for address, length in blob.reserves]
@@ -72,7 +81,8 @@ def write_dtb(blob: Blob) -> bytes:
 def _fdt_node(name: str, node: BlobNode) -> Any:
     made = fdt.Node(name)
     for key, data in node.properties:
-        made.append(fdt.PropBytes(key, data=data) if data else fdt.Property(key))
+        name = _Named(key)
+        made.append(fdt.PropBytes(name, data=data) if data else fdt.Property(name))
     for child in node.children:
         made.append(_fdt_node(child.name, child))
     return made

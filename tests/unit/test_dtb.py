@@ -64,6 +64,7 @@ SNIPPETS = {
     "bits": "a = /bits/ 8 <1 2>, /bits/ 16 <0xabcd>, /bits/ 64 <1>;",
     "labels": "l: a { x = <&l>; y = &l; };",
     "explicit-phandle": "l: a { phandle = <7>; }; b { x = <&l>; }; m: c { }; d { x = <&m>; };",
+    "names-of-fdt": 'a_with_references = "x"; b { c_with_references; };',
     "nested": "a { b { c { x; }; }; }; z { };",
     "shared-names": "abcreg = <1>; a { reg = <2>; }; b { abcreg; };",
     "long-bytes": "a = [" + "0123456789abcdef" * 9 + "];",
