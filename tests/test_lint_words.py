@@ -62,3 +62,46 @@ def test_a_misspelt_ram_is_one_fault(text: str, tmp_path: Path) -> None:
 
     assert [each.primary.span.line for each in faults] == [2]
     assert "HV2022" not in {each.code for each in faults}
+
+
+BIND = """[-optional]
+[image=0x80000]
+[virtual=aarch64le,raw] boot = {
+    startup-x -Q enable
+    procnto-smp-instr
+}
+[+script] startup-script = {
+    procmgr_symlink ../../proc/boot/ldqnx-64.so.2 /usr/lib/ldqnx-64.so.2
+    vpctl vp0 peer=/dev/qvm/NAME/eth bind=/dev/vdevpeers/vp0
+}
+/sbin/vpctl=vpctl
+ldqnx-64.so.2=ldqnx-64.so.2
+"""
+
+
+@pytest.mark.parametrize(("name", "codes"), [("g", []), ("guest-1", ["HV5205"])])
+def test_a_link_to_another_name_is_one_fault(name: str, codes: list[str], tmp_path: Path) -> None:
+    host, guest = tmp_path / "host.build", tmp_path / "g.qvmconf"
+    host.write_text(BIND.replace("NAME", name), encoding="utf-8")
+    guest.write_text(
+        f"{VM}vdev virtio-net name eth loc 0x1c0c0000 intr gic:40 peer /dev/vdevpeers/vp0\n", encoding="utf-8"
+    )
+
+    faults = [each for each in lint([host, guest], [], None, None) if each.code.startswith("HV52")]
+
+    assert codes == [each.code for each in faults]
+    assert all(
+        {"host.build", "g.qvmconf"} == {Path(la.span.file.path).name for la in each.labels} for each in faults
+    )
+
+
+@pytest.mark.parametrize(("region", "codes"), [("cam", ["HV2101"]), ("lidar", [])])
+def test_one_region_of_the_host_for_two_vms(region: str, codes: list[str], tmp_path: Path) -> None:
+    files = []
+    for system, entry in (("one", "cam"), ("two", region)):
+        file = tmp_path / f"{system}.qvmconf"
+        window = f"pass loc 0x10000000,$asinfo_length{{{entry}}},rwn=$asinfo_start{{{entry}}}"
+        file.write_text(f"system {system}\nram 0x80000000,512M\n{window}\n", encoding="utf-8")
+        files.append(file)
+
+    assert codes == [each.code for each in lint(files, [], None, None)]

@@ -142,8 +142,10 @@ def host_peer_unknown(scene: Scene) -> Iterator[Finding]:
     The usual cause is a guest's system name that differs between its configuration and the host's script.
     """
     paths = _paths(scene)
+    # A guest that ends at this vdevpeer under another name is told of the very same fault.
+    told = {end.peer for end in ends(scene) if end.vdev.name}
     for service, peer, bind in bindings(scene):
-        if peer.startswith(_QVM) and peer not in paths and scene.vms:
+        if peer.startswith(_QVM) and peer not in paths and scene.vms and bind not in told:
             yield found(
                 service.origin,
                 f"the host binds `{bind}` to `{peer}`, which no guest has",

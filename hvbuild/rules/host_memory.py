@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hvbuild.diagnostics import Severity, other
 from hvbuild.model.system import HostRegion
-from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, PassWindow, Space
+from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, PassWindow, Space, VmConfig
 from hvbuild.ranges import AddressRange, clashes, merged
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Handed, Scene, VmScene, pass_text
@@ -75,6 +75,28 @@ def host_range_passed_twice(scene: Scene) -> Iterator[Finding]:
             notes=(f"both own {second.window.intersection(first.window)}",),
             severity=None if writable else Severity.WARNING,
         )
+    yield from _entries_passed_twice(scene, shared)
+
+
+def _entries_passed_twice(scene: Scene, shared: set[str]) -> Iterator[Finding]:
+    """Two VMs are handed one asinfo entry whose place only the host knows."""
+    seen: dict[str, tuple[VmConfig, Origin]] = {}
+    for vm in scene.system.vms:
+        for context, location in ((each, window) for each in vm.passes for window in each.windows):
+            start = location.start if location.host is None else location.host
+            if not isinstance(start, AsinfoStart) or start.name in shared:
+                continue
+            if scene.system.window(start, location.length) is not None:
+                continue
+            place = location.origin or context.origin
+            first, there = seen.setdefault(start.name, (vm, place))
+            if first is not vm:
+                yield found(
+                    place,
+                    f"region `{start.name}` of guest `{vm.label}` is handed to guest `{first.label}` as well",
+                    "begins where the asinfo entry begins",
+                    others=other(there, f"guest `{first.label}` has it"),
+                )
 
 
 @rule("HV2102", "pass-over-reserved-memory", source="QNX Hypervisor 7.1, Configuring VMs: host settings win")
