@@ -193,6 +193,14 @@ EMPTY_CONTEXT = _code(
     "a `pass` or `reserve` without `loc` and `intr` does nothing",
     "vm/pass, vm/reserve",
 )
+ODD_NAME = _code(
+    "HV8035",
+    "name-as-path",
+    _W,
+    "a name with `/` in it: the device appears below /dev/qvm/SYSTEM/ under the whole of it",
+    "vdev_ref/options: a name appears as /dev/qvm/SYSTEM/NAME",
+    policy="a warning: which characters a name may hold is not documented",
+)
 
 CODES: tuple[Code, ...] = (
     OPEN_QUOTE,
@@ -226,4 +234,5 @@ CODES: tuple[Code, ...] = (
     OUT_OF_BOUNDS,
     DEPRECATED,
     EMPTY_CONTEXT,
+    ODD_NAME,
 )

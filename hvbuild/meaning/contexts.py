@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hvbuild.diagnostics import Diagnostic, Severity, other
-from hvbuild.formats.qvmconf_codes import DIALECT, EMPTY_CONTEXT, REPEATED, VDEV_SPELLING
+from hvbuild.formats.qvmconf_codes import DIALECT, EMPTY_CONTEXT, ODD_NAME, REPEATED, VDEV_SPELLING
 from hvbuild.formats.qvmconf_entries import Entry, vdev_form, vdev_kind
 from hvbuild.formats.qvmconf_tokens import has_unknown_part
 from hvbuild.meaning.arguments import cpus_in, sched_in
@@ -202,6 +202,10 @@ class VdevContext(Context):
             self._interrupts = (*self._interrupts, *found) if adds else found
         elif entry.name == "name" and first is not None:
             self._name = first
+            if self._kind == "virtio-net" and "/" in first.text and not has_unknown_part(first.text):
+                last = first.text.rstrip("/").rpartition("/")[2]
+                message = f"name `{first.text}` holds `/`: the device appears as /dev/qvm/SYSTEM/{first.text}"
+                self.terms.add(ODD_NAME.at(first.span, message, helps=(f"write `name {last}`",)))
         elif entry.name == "log":
             self._loggers.append((*logger_of(entry, self.terms), Origin(entry.span)))
         else:

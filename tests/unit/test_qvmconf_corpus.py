@@ -72,6 +72,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "many-digits": ("2:16 e malformed-number",),
     "nested-file": ("3:1 w file-in-file",),
     "no-break-space": ("2:1 e unknown-option",),
+    "name-as-path": ("4:8 w name-as-path",),
     "no-final-newline": (),
     "non-ascii-comment": (),
     "one-line": (),
