@@ -83,6 +83,13 @@ TOO_HIGH = _error(
     "a region lies above what the board can address",
     "Arm architecture",
 )
+LONG_NAME = _warning(
+    "HV8639",
+    "region-name-long",
+    "the name of a reserved region has more than 31 characters",
+    "Devicetree Specification v0.4, 2.2.1: a node name has 1 to 31 characters",
+)
+_LONGEST_NAME = 31
 
 CODES: tuple[Code, ...] = (
     *TEXT_CODES,
@@ -105,6 +112,7 @@ CODES: tuple[Code, ...] = (
     BANKS_OVERLAP,
     RESERVED_TWICE,
     TOO_HIGH,
+    LONG_NAME,
 )
 
 
@@ -260,6 +268,9 @@ def _region_faults(memory: TreeMemory) -> Iterator[Diagnostic]:
     for region in memory.regions:
         if region.size == 0:
             yield EMPTY.at(region.place_origin, f"region `{region.name}` has no bytes")
+        if len(region.name) > _LONGEST_NAME:
+            text = f"the name `{region.name}` has {len(region.name)} characters, {_LONGEST_NAME} are allowed"
+            yield LONG_NAME.at(region.origin, text)
         first = names.setdefault(region.name, region)
         if first is not region and first.guard == region.guard:
             yield TWO_NAMES.at(

@@ -133,6 +133,10 @@ def test_a_clean_tree_says_nothing() -> None:
     assert codes_of(CLEAN) == []
 
 
+def test_a_name_of_31_characters_is_well() -> None:
+    assert codes_of(CLEAN.replace("gvm_one@90000000", f"gvm_{'x' * 27}@90000000")) == []
+
+
 BANK = "reg = <0x0 0x80000000 0x40000000>"
 ONE = "reg = <0x0 0x90000000 0x1000000>;"
 EDITS = {
@@ -157,6 +161,7 @@ EDITS = {
     "same-name": ("pool {", "gvm_one {", ["HV8633", "HV8634"]),
     "unknown-name": ('"one"', '"none"', ["HV8634"]),
     "twice": ('"one"', '"gvm_two"', ["HV8635"]),
+    "long-name": ("gvm_one@90000000", f"gvm_{'x' * 28}@90000000", ["HV8639"]),
     "banks": (BANK, f"{BANK}, <0x0 0x90000000 0x1000>", ["HV8636"]),
     "reserved": ("/memreserve/ 0x80000000", "/memreserve/ 0x90000000", ["HV8637"]),
 }
