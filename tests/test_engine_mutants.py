@@ -8,6 +8,7 @@ from engine_mutants import Mutant, engine_with, segments_of
 from timelines_format import Timeline, all_timelines
 
 MUTANTS = (
+    Mutant("idle CPU kept from the displaced", "ready", "if m[IDLE_TAKES] and", "if 0 and"),
     Mutant(
         "no expiry check on waking under partitions",
         "ready",

@@ -209,6 +209,13 @@ SDP80 = Profile(
             setting=1,
             open=True,
         ),
+        Assumption(
+            name="idle-cpu-for-the-displaced",
+            value="a thread that is displaced takes an idle CPU of its cluster at once",
+            provenance=f"inferred from {_MANUAL_80}: idle threads are always displaced",
+            switch="IDLE_TAKES",
+            setting=1,
+        ),
         *(a for a in _quirks(0) if a.switch not in ("NEWEST_ZERO", "NOWHERE")),
     ),
 )

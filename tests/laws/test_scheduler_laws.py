@@ -496,9 +496,11 @@ def test_no_window_gives_more_than_budget_and_a_tick(
 ) -> None:
     """35: with every partition busy there is no free time, and nothing here is critical.
 
-    One CPU; the window slides by ticks, so it is measured between ticks.
+    One CPU; the window slides by ticks, so it is measured between ticks. Every partition is held back
+    when it cannot pay a whole tick and 1/256 more, and what all leave over goes to one of them.
     """
     window = 20
+    slack = (len(budgets) + 1) * (MS + MS // 256)
     named = tuple(Partition(name=f"P{i}", budget=b) for i, b in enumerate(budgets))
     count = len(budgets) + 1
     threads = [hog(i, 5 + 3 * i, partition=i) for i in range(count)]
@@ -517,7 +519,7 @@ def test_no_window_gives_more_than_budget_and_a_tick(
             low, high = first * MS, (first + window) * MS
             used = sum(max(0, min(e, high) - max(s, low)) for s, e in runs)
 
-            assert used <= window * MS * percent // 100 + MS
+            assert used <= window * MS * percent // 100 + slack
 
 
 @FEW

@@ -91,6 +91,7 @@ EXACT = 82  # 1: textbook: no ticks, exact slices and budgets, a cascade of disp
 NOWHERE = 79  # an unplaced wake-up under partitions asks "CPU -1"
 
 REFILL_STOPS = 83  # a CPU that lifts a server forgets what it was asked for
+IDLE_TAKES = 84  # 8.0: an idle CPU is given to a thread that has just been displaced
 
 SCALARS = 96
 

@@ -11,6 +11,7 @@ from hvbuild.machine.engine.layout import (
     DISPLACE,
     EXACT,
     IDLE,
+    IDLE_TAKES,
     IPI,
     IPI_PENDING,
     IPIS,
@@ -91,7 +92,7 @@ def place(m: Memory, t: int, c: int, replied: int) -> None:
     if chosen == c and not m[APS]:
         victim = m[c + RUN]
         preempt(m, c, t)
-        if m[PLACEMENT] and victim != m[c + IDLE]:
+        if m[IDLE_TAKES] and victim != m[c + IDLE]:
             wake_idle(m, victim)
         return
     queue_tail(m, t)
