@@ -41,10 +41,12 @@ def lint(
 ) -> tuple[Diagnostic, ...]:
     """Every fault of the files, ordered by place; OSError where one cannot be opened.
 
-    Each qvmconf file and each command line is one VM; together they are one system.
+    Each qvmconf file and each command line is one VM; together they are one system. A file given twice, as by
+    patterns that overlap, counts once.
     """
     catalog = shipped_catalog()
-    sources = [(kind_of(path, kind), read_source(path)) for path in files]
+    once = {path.resolve(): path for path in files}
+    sources = [(kind_of(path, kind), read_source(path)) for path in once.values()]
     vms = [[read_qvmconf(file, catalog)] for what, file in sources if what == QVMCONF]
     vms += [_from_command(text, number, catalog) for number, text in enumerate(commands, start=1)]
     held = lint_documents(vms, catalog, target=target)

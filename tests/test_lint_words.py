@@ -105,3 +105,15 @@ def test_one_region_of_the_host_for_two_vms(region: str, codes: list[str], tmp_p
         files.append(file)
 
     assert codes == [each.code for each in lint(files, [], None, None)]
+
+
+def test_a_file_given_twice_counts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "g.qvmconf"
+    file.write_text(VM + "pass loc 0x10000000,4K,rwn\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    other = tmp_path / "h.qvmconf"
+    other.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+
+    once = lint([file], (), None, None)
+    assert lint([file, Path("g.qvmconf")], (), None, None) == once
+    assert lint([file, other], (), None, None) != once
