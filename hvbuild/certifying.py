@@ -13,11 +13,15 @@ from typing import Any
 
 from hvbuild.building import Built, templates_of
 from hvbuild.certify.certificate import CertificateResult, Counterexample, certify, counterexamples_of
+from hvbuild.certify.codes import NO_SUCH_PROPERTY
 from hvbuild.certify.merge import merge
+from hvbuild.certify.own import NoSuchProperty, own_properties, source_files
+from hvbuild.certify.properties.catalog import ALL_PROPERTIES
+from hvbuild.certify.property import Property
 from hvbuild.certify.subject import EXAMPLES, Subject, judgement_date
 from hvbuild.certify.verify import ENVELOPE, Verification, verify
 from hvbuild.checking import Checked
-from hvbuild.diagnostics import Diagnostic, StackInvalid
+from hvbuild.diagnostics import Diagnostic, Diagnostics, StackInvalid
 from hvbuild.freshness import STATE, with_outputs
 from hvbuild.project import StackPlace, named_data, stable_name
 from hvbuild.rules.catalog import ALL_RULES
@@ -43,13 +47,16 @@ class Terms:
     key: Path | None = None
 
 
-def subject_of(built: Built, terms: Terms) -> Subject:
+def subject_of(built: Built, terms: Terms, properties: tuple[Property, ...] = ALL_PROPERTIES) -> Subject:
     """What the certificate of `built` is about: the files as read back, the loads as declared."""
     checked = built.checked
     stack = checked.plan.stack
     stored = stored_counterexamples(checked.place)
     inputs = {item.name: item.digest for item in built.inputs if item.digest is not None}
-    inputs |= {stable_name(Path(item.name), checked.place.root): digest(data) for item, data in stored}
+    further = [*(item for item, _ in stored), *_files_of(properties)]
+    inputs |= {
+        stable_name(Path(item.name), checked.place.root): item.digest for item in further if item.digest
+    }
     return Subject(
         plan=checked.plan,
         system=built.rendering.system,
@@ -72,6 +79,23 @@ def subject_of(built: Built, terms: Terms) -> Subject:
         ),
         catalog=checked.catalog,
     )
+
+
+def properties_of(checked: Checked) -> tuple[Property, ...]:
+    """hvbuild's guarantees and those that the project file names; StackInvalid where one cannot be had."""
+    found: tuple[Property, ...] = ()
+    faults = Diagnostics()
+    try:
+        found = own_properties((name.text for name in checked.properties), checked.place.root)
+    except NoSuchProperty as fault:
+        faults.add(NO_SUCH_PROPERTY.at(checked.properties[0].span, str(fault)))
+    faults.barrier("certifying")
+    return (*ALL_PROPERTIES, *found)
+
+
+def _files_of(properties: tuple[Property, ...]) -> tuple[NamedDigest, ...]:
+    """The modules of the project's own guarantees; what those import is not followed."""
+    return tuple(NamedDigest(path.as_posix(), file_digest(path)) for path in source_files(properties))
 
 
 def day_of_judgement(checked: Checked) -> str:
@@ -116,8 +140,9 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     From CAMPAIGN_FROM examples on, all CPUs play and `say` is told how far it is; what was played stays when
     the work is broken off.
     """
-    subject = subject_of(built, terms)
-    result = _judged(subject, built.folder, terms.shard, say)
+    properties = properties_of(built.checked)
+    subject = subject_of(built, terms, properties)
+    result = _judged(subject, properties, built.folder, terms.shard, say)
     rows = tuple(result.statement["predicate"].get("properties", ()))
     certified = Certified(
         folder=built.folder,
@@ -129,24 +154,28 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     files |= _envelope(result.data, terms.key)
     if terms.shard is None:
         files |= _report(built, subject, result.statement)
-    _write(built, files, accepted=certified.accepted)
+    _write(built, properties, files, accepted=certified.accepted)
     if certified.refused:
         keep_counterexamples(built.checked.place, result.counterexamples)
     return certified
 
 
 def _judged(
-    subject: Subject, folder: Path, shard: tuple[int, int] | None, say: Callable[[str], None] | None
+    subject: Subject,
+    properties: tuple[Property, ...],
+    folder: Path,
+    shard: tuple[int, int] | None,
+    say: Callable[[str], None] | None,
 ) -> CertificateResult:
     if subject.examples < CAMPAIGN_FROM:
-        return certify(subject, shard=shard)
+        return certify(subject, shard=shard, properties=properties)
     from hvbuild.campaign import CampaignProgress, campaign, progress_line  # noqa: PLC0415 - processes
 
     def report(progress: CampaignProgress) -> None:
         if say is not None:
             say(progress_line(progress))
 
-    return campaign(subject, folder=folder / CAMPAIGN, report=report, shard=shard)
+    return campaign(subject, folder=folder / CAMPAIGN, report=report, shard=shard, properties=properties)
 
 
 def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -> Certified:
@@ -161,13 +190,14 @@ def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -
         properties=tuple(predicate["properties"]),
         diagnostics=merged.diagnostics,
     )
-    subject = subject_of(built, Terms(examples=None, seed=predicate["parameters"]["seed"]))
+    properties = properties_of(built.checked)
+    subject = subject_of(built, Terms(seed=predicate["parameters"]["seed"]), properties)
     files = {
         CERTIFICATE: merged.data,
         **_envelope(merged.data, key),
         **_report(built, subject, merged.statement),
     }
-    _write(built, files, accepted=certified.accepted)
+    _write(built, properties, files, accepted=certified.accepted)
     if certified.refused:
         keep_counterexamples(built.checked.place, counterexamples_of(merged.statement))
     return certified
@@ -203,14 +233,16 @@ def _envelope(data: bytes, key: Path | None) -> dict[str, bytes]:
     return {ENVELOPE: signed_envelope(data, key)}
 
 
-def _write(built: Built, files: dict[str, bytes], *, accepted: bool) -> None:
+def _write(
+    built: Built, properties: tuple[Property, ...], files: dict[str, bytes], *, accepted: bool
+) -> None:
     """Write `files` and record them; a certificate that accepts nothing counts as not made yet.
 
     The names among the stored counterexamples are recorded too: one more makes the certificate stale.
     """
     place = built.checked.place.folder / COUNTEREXAMPLES
     listing = Path(place.as_posix() + NAMES_IN)
-    inputs = [item for item, _ in stored_counterexamples(built.checked.place)]
+    inputs = [item for item, _ in stored_counterexamples(built.checked.place)] + [*_files_of(properties)]
     inputs.append(NamedDigest(listing.as_posix(), file_digest(listing)))
     without = () if accepted else (CERTIFICATE,)
     with locked(built.folder):

@@ -22,7 +22,7 @@ from hvbuild.model.plan import Plan
 from hvbuild.model.stack import Stack
 from hvbuild.model.vm import MemoryKind
 from hvbuild.project import StackPlace
-from hvbuild.projectfile import ProjectFile, read_project
+from hvbuild.projectfile import Named, ProjectFile, read_project
 from hvbuild.resolve.planner import resolve
 from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
 from hvbuild.rules.catalog import ALL_RULES
@@ -35,7 +35,10 @@ from hvbuild.verdicts import NamedDigest, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A stack that passed every stage: its plan, all it was made from, and the warnings that remain."""
+    """A stack that passed every stage: its plan, all it was made from, and the warnings that remain.
+
+    `properties` name guarantees of the project's own, which its certificate judges with the others.
+    """
 
     place: StackPlace
     variant: str
@@ -43,6 +46,7 @@ class Checked:
     catalog: Catalog
     inputs: tuple[NamedDigest, ...]
     diagnostics: tuple[Diagnostic, ...]
+    properties: tuple[Named, ...] = ()
 
 
 class CheckFailed(StackInvalid):
@@ -115,6 +119,7 @@ class Checker:
             catalog=catalog,
             inputs=tuple(inputs),
             diagnostics=with_routes(final.ordered, layers.trees),
+            properties=project.properties,
         )
 
 

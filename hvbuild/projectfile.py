@@ -60,13 +60,14 @@ class Exclusion:
 class ProjectFile:
     """What the file says; all empty where there is none. With faults nothing else in it counts.
 
-    `under_stacks` is the layer that lies under every stack. `inputs` is the part of the file that can change
-    a product, present or not.
+    `under_stacks` is the layer that lies under every stack. `properties` name guarantees of the project's
+    own, as MODULE:NAME. `inputs` is the part of the file that can change a product, present or not.
     """
 
     rows: tuple[Row, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     levels: tuple[Level, ...] = ()
+    properties: tuple[Named, ...] = ()
     under_stacks: tuple[Mapping, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
     inputs: tuple[NamedDigest, ...] = ()
@@ -93,6 +94,7 @@ def read_project(root: Path, files: Files) -> ProjectFile:
         rows=tuple(_row(item) for item in tree.mappings("matrix")),
         exclusions=tuple(_exclusion(item) for item in tree.mappings("exclude")),
         levels=tuple(_level(item) for item in tree.mappings("policy")),
+        properties=tuple(_names(tree, "properties")),
         under_stacks=(Mapping({_FOR_STACKS: entry}, tree.span),) if entry is not None else (),
         inputs=inputs,
     )

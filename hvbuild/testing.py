@@ -1,6 +1,8 @@
 """For tests of your own stacks: strategies, subjects made from stack folders, properties of your own.
 
-A guarantee of one's own is a `Property`; it is judged with the others and stands in the certificate:
+A guarantee of one's own is a `Property`; it is judged with the others and stands in the certificate. In a file
+`checks.py` beside the project file `hvbuild.yaml`, with `properties: [checks:QUIET]` in that, every certificate
+of the project judges it:
 
     from hvbuild.certify.outcome import Finding
     from hvbuild.testing import Family, Method, Property, certified, subject_of
@@ -23,9 +25,8 @@ A guarantee of one's own is a `Property`; it is judged with the others and stand
         assert certified(subject_of("stacks/rpi4"), QUIET).status["MY0001"] == "sampled"
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ from hvbuild.building import build_inputs, rendered
 from hvbuild.certify.certificate import CertificateResult, certify
 from hvbuild.certify.families import schedule_fields, schedule_run
 from hvbuild.certify.ground import Ground, ground_of
+from hvbuild.certify.own import NoSuchProperty, own_properties
 from hvbuild.certify.playing import ScheduleRun
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Family, Method, Property
@@ -50,6 +52,7 @@ from hvbuild.units import Nanoseconds
 __all__ = [
     "Family",
     "Method",
+    "NoSuchProperty",
     "Property",
     "Verdict",
     "certified",
@@ -99,25 +102,6 @@ def certified(subject: Subject, *own: Property) -> Verdict:
     result = certify(subject, properties=(*ALL_PROPERTIES, *own))
     rows = result.statement["predicate"]["properties"]
     return Verdict(verdict=result.verdict, status={row["id"]: row["status"] for row in rows}, result=result)
-
-
-def own_properties(names: Iterable[str]) -> tuple[Property, ...]:
-    """Guarantees named as `module:ATTRIBUTE`, each a Property or a tuple of them.
-
-    ImportError, AttributeError or TypeError where a name leads to none, ValueError for a code given twice.
-    """
-    found: list[Property] = []
-    for name in names:
-        module, _, attribute = name.partition(":")
-        value = getattr(import_module(module), attribute or "PROPERTIES")
-        found += [value] if isinstance(value, Property) else value
-    if any(not isinstance(row, Property) for row in found):
-        raise TypeError("not a Property")
-    codes = [row.code for row in (*ALL_PROPERTIES, *found)]
-    twice = sorted({code for code in codes if codes.count(code) > 1})
-    if twice:
-        raise ValueError(f"given twice: {', '.join(twice)}")
-    return tuple(found)
 
 
 # --- strategies ---------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """A stack whose certificate is refused: what is written, what is kept, and what a waiver changes."""
 
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from demo_project import checked_stack, write_stack
 
 from hvbuild.building import Built, build
 from hvbuild.certifying import Certified, Terms, certify_build, verify_folder
+from hvbuild.diagnostics import StackInvalid
 from hvbuild.freshness import Digests, is_fresh
 from hvbuild.image.ready import certified_artifacts
 
@@ -144,3 +146,47 @@ def _inputs(built: Built) -> list[tuple[str, str]]:
     statement = verify_folder(built.folder).statement
     assert statement is not None
     return [(row["name"], row["sha256"]) for row in statement["predicate"]["inputs"]]
+
+
+OWN = """\
+from hvbuild.certify.outcome import Finding
+from hvbuild.testing import Family, Method, Property
+
+LIMIT = {limit}
+
+def watch(ground, run):
+    for part in run.parts:
+        for job in run.jobs.get(part.thread.name, ()):
+            if job.response(run.horizon) > LIMIT:
+                return Finding(what="too slow for us", place=part.thread.origin)
+    return None
+
+QUICK = Property(code="MY0001", name="quick", title="Quick", statement="All is quick.",
+                 family=Family.SCHEDULE, method=Method.SAMPLE, watch=watch)
+"""
+
+
+def test_a_guarantee_of_the_project_is_judged_and_its_module_is_an_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    folder = write_stack(tmp_path)
+    module = tmp_path / "our_quick_checks.py"
+    module.write_text(OWN.format(limit=10_000_000))
+    (tmp_path / "hvbuild.yaml").write_text("format: 1\nproperties: [our_quick_checks:QUICK]\n")
+
+    built, found = judged(folder)
+    assert {row["id"]: row["status"] for row in found.properties}["MY0001"] == "sampled"
+    assert "our_quick_checks.py" in dict(_inputs(built))
+    assert fresh(built)
+    module.write_text(OWN.format(limit=1))
+    assert not fresh(built)
+    assert not verify_folder(built.folder).holds
+
+    monkeypatch.delitem(sys.modules, "our_quick_checks")
+    _, refused = judged(folder)
+    assert refused.refused
+    (tmp_path / "hvbuild.yaml").write_text("format: 1\nproperties: [our_quick_checks:SLOW]\n")
+    with pytest.raises(StackInvalid, match="certifying") as stopped:
+        judged(folder)
+    assert [each.code for each in stopped.value.diagnostics] == ["HV7006"]

@@ -35,6 +35,12 @@ REPLAY_UNREADABLE = _row(
     "A stored counterexample cannot be read, so it cannot be replayed.",
     source=_CATALOGUE,
 )
+NO_SUCH_PROPERTY = _row(
+    "HV7006",
+    "no-such-property",
+    "A guarantee that the project file names cannot be had.",
+    source=_CATALOGUE,
+)
 NOT_A_CERTIFICATE = _row("HV7101", "not-a-certificate", "The file is no certificate of hvbuild.")
 NOT_CANONICAL = _row(
     "HV7102", "not-canonical", "The bytes of the certificate are not the canonical form of what they say."
@@ -64,6 +70,7 @@ CODES: tuple[Code, ...] = (
     WAIVER_EXPIRED,
     WAIVER_UNUSED,
     REPLAY_UNREADABLE,
+    NO_SUCH_PROPERTY,
     NOT_A_CERTIFICATE,
     NOT_CANONICAL,
     DIGEST_DIFFERS,

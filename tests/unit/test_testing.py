@@ -14,6 +14,7 @@ from hvbuild.project import stack_place
 from hvbuild.testing import (
     Family,
     Method,
+    NoSuchProperty,
     Property,
     certified,
     demands,
@@ -69,9 +70,9 @@ def test_own_properties_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     assert [row.code for row in own_properties(["own_checks:ONE"])] == ["MY1"]
     assert [row.code for row in own_properties(["own_checks"])] == ["MY1"]
-    with pytest.raises(TypeError):
+    with pytest.raises(NoSuchProperty, match="no Property"):
         own_properties(["own_checks:NONE"])
-    with pytest.raises(ValueError, match="MY1"):
+    with pytest.raises(NoSuchProperty, match="MY1"):
         own_properties(["own_checks", "own_checks"])
 
 

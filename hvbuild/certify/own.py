@@ -1,0 +1,58 @@
+"""Guarantees of a project's own, by the names of the modules that hold them."""
+
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from hvbuild.certify.properties.catalog import ALL_PROPERTIES
+from hvbuild.certify.property import Property
+
+
+class NoSuchProperty(Exception):  # noqa: N818 - says what is the case
+    """A name that leads to no guarantee; says why."""
+
+
+def own_properties(names: Iterable[str], folder: Path | None = None) -> tuple[Property, ...]:
+    """Guarantees named as `module:ATTRIBUTE`, each a Property or a tuple of them.
+
+    Modules are looked for in `folder` first. NoSuchProperty where a name leads to none, or where a code
+    is given twice.
+    """
+    if folder is not None and str(folder.resolve()) not in sys.path:
+        # Left there: processes that play runs import the same modules, and take the path over from this one.
+        sys.path.insert(0, str(folder.resolve()))
+    found: list[Property] = []
+    for name in names:
+        found += _named(name)
+    codes = [row.code for row in (*ALL_PROPERTIES, *found)]
+    twice = sorted({code for code in codes if codes.count(code) > 1})
+    if twice:
+        raise NoSuchProperty(f"given twice: {', '.join(twice)}")
+    return tuple(found)
+
+
+def _named(name: str) -> tuple[Property, ...]:
+    module, _, attribute = name.partition(":")
+    try:
+        value = getattr(importlib.import_module(module), attribute or "PROPERTIES")
+    except Exception as fault:
+        # The module is somebody else's: whatever it raises is a fault of that module, told with its place.
+        raise NoSuchProperty(f"`{name}` cannot be had: {type(fault).__name__}: {fault}") from fault
+    rows = (
+        (value,) if isinstance(value, Property) else tuple(value) if isinstance(value, tuple | list) else ()
+    )
+    if not rows or not all(isinstance(row, Property) for row in rows):
+        raise NoSuchProperty(f"`{name}` is no Property and no tuple of them")
+    return rows
+
+
+def source_files(rows: Iterable[Property]) -> tuple[Path, ...]:
+    """The files of the modules that hold `rows`, sorted: a change in one may change a verdict."""
+    modules = {
+        call.__module__ for row in rows for call in (row.prove, row.watch, row.applies, row.view) if call
+    }
+    files = (getattr(sys.modules.get(name), "__file__", None) for name in modules)
+    own = (Path(file) for file in files if file is not None)
+    package = Path(__file__).resolve().parents[1]
+    return tuple(sorted(path for path in own if not path.resolve().is_relative_to(package)))
