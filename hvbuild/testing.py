@@ -1,8 +1,8 @@
 """For tests of your own stacks: strategies, subjects made from stack folders, properties of your own.
 
-A guarantee of one's own is a `Property`; it is judged with the others and stands in the certificate. In a file
-`checks.py` beside the project file `hvbuild.yaml`, with `properties: [checks:QUIET]` in that, every certificate
-of the project judges it:
+A guarantee of one's own is a `Property`; it is judged with the others and stands in the certificate. In a
+file `checks.py` beside the project file `hvbuild.yaml`, with `properties: [checks:QUIET]` in that, every
+certificate of the project judges it:
 
     from hvbuild.certify.outcome import Finding
     from hvbuild.testing import Family, Method, Property, certified, subject_of

@@ -144,7 +144,7 @@ def _facts(predicate: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("runs drawn for each family", str(parameters["examples"])),
         ("seed", parameters["seed"]),
         ("rules checked before", str(predicate["rules"]["ran"])),
-        ("judged for the day", parameters["date"] or "no day given: no waiver counts"),
+        ("judged for the day", parameters["date"] or "none: nothing here depends on a day"),
         ("made with", f"hvbuild {versions['hvbuild']}, Hypothesis {versions['hypothesis']}"),
         ("digest", predicate["digest"]),
     )
