@@ -54,14 +54,23 @@ def read_dts(text: str, path: str, constants: Mapping[str, int] | None = None) -
     tree = _parser().parse(source)
     reader = _Reader(file, source, constants or {}, scan.calls)
     document = reader.document(tree.root_node, scan.directives or bool(scan.calls))
-    return replace(document, reserves=tuple(_reserve(span, constants) for span in scan.reserves))
+    lines = [(span, _reserved(span, constants)) for span in scan.reserves]
+    return replace(
+        document,
+        reserves=tuple(_reserve(span, inner) for span, inner in lines),
+        errors=(*document.errors, *(span for span, inner in lines if inner.errors or not inner.nodes)),
+    )
 
 
-def _reserve(span: Span, constants: Mapping[str, int] | None) -> Reserve:
-    """A `/memreserve/` line, its two numbers read as cells are: the grammar knows plain literals only."""
+def _reserved(span: Span, constants: Mapping[str, int] | None) -> DtDocument:
+    """The numbers of a `/memreserve/` line as cells of a tree: the grammar knows plain literals only."""
     body = span.text.removeprefix("/memreserve/").rstrip(";")
-    (root,) = read_dts(f"/ {{ x = <{body}>; }};", span.file.path, constants).nodes
-    found = root.property("x")
+    return read_dts(f"/ {{ x = <{body}>; }};", span.file.path, constants)
+
+
+def _reserve(span: Span, inner: DtDocument) -> Reserve:
+    """A `/memreserve/` line; numbers that cannot be read are None."""
+    found = inner.nodes[0].property("x") if inner.nodes else None
     numbers = [cell.value for cell in found.cells] if found else []
     address, length = [*numbers, None, None][:2]
     return Reserve(address=address, length=length, span=span)

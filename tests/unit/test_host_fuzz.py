@@ -170,6 +170,7 @@ def test_damaged_buildfiles(text: str) -> None:
 @settings(max_examples=150)
 @example("/ { a = <0x")
 @example("/memreserve/ 1;")
+@example('/memreserve/ " /dts-v1/; ')
 def test_any_text_is_looked_at_as_a_tree(text: str) -> None:
     look_at_tree(text)
 
