@@ -99,6 +99,37 @@ def campaign_on_cluster(
     return _collected(room, _on_cluster(client, room, properties), report)
 
 
+def campaign_at(
+    address: str,
+    subject: Subject,
+    *,
+    folder: Path,
+    report: Report | None = None,
+    shard: tuple[int, int] | None = None,
+    properties: tuple[Property, ...] = ALL_PROPERTIES,
+) -> CertificateResult:
+    """As `campaign_on_cluster`, with the Dask scheduler at `address`, such as `tcp://host:8786`.
+
+    NoCluster where none answers, or where the extra `cluster` is missing.
+    """
+    try:
+        from dask.distributed import Client  # noqa: PLC0415 - the extra `cluster`
+    except ImportError as fault:
+        raise NoCluster("Dask is not installed: pip install 'hvbuild[cluster]'") from fault
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as fault:
+        raise NoCluster(f"no Dask scheduler answers at `{address}`") from fault
+    with client:
+        return campaign_on_cluster(
+            subject, client=client, folder=folder, report=report, shard=shard, properties=properties
+        )
+
+
+class NoCluster(Exception):  # noqa: N818 - says what is the case
+    """There is no cluster to play on; says why."""
+
+
 class _Room:
     """Mutable: one campaign's chunks, done and to do, kept in a folder of its own."""
 

@@ -39,12 +39,16 @@ ACCEPTED, REFUSED = ("certified", "certified-with-waivers"), "refused"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What was asked of one certificate; None: the stack's own word, else the default."""
+    """What was asked of one certificate; None: the stack's own word, else the default.
+
+    `cluster` is the address of a Dask scheduler whose workers play the runs; empty: this machine plays them.
+    """
 
     examples: int | None = None
     seed: int = 0
     shard: tuple[int, int] | None = None
     key: Path | None = None
+    cluster: str = ""
 
 
 def subject_of(built: Built, terms: Terms, properties: tuple[Property, ...] = ALL_PROPERTIES) -> Subject:
@@ -142,7 +146,7 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     """
     properties = properties_of(built.checked)
     subject = subject_of(built, terms, properties)
-    result = _judged(subject, properties, built.folder, terms.shard, say)
+    result = _judged(subject, properties, built.folder, terms, say)
     rows = tuple(result.statement["predicate"].get("properties", ()))
     certified = Certified(
         folder=built.folder,
@@ -164,18 +168,29 @@ def _judged(
     subject: Subject,
     properties: tuple[Property, ...],
     folder: Path,
-    shard: tuple[int, int] | None,
+    terms: Terms,
     say: Callable[[str], None] | None,
 ) -> CertificateResult:
-    if subject.examples < CAMPAIGN_FROM:
+    shard = terms.shard
+    if subject.examples < CAMPAIGN_FROM and not terms.cluster:
         return certify(subject, shard=shard, properties=properties)
-    from hvbuild.campaign import CampaignProgress, campaign, progress_line  # noqa: PLC0415 - processes
+    from hvbuild.campaign import (  # noqa: PLC0415 - processes
+        CampaignProgress,
+        campaign,
+        campaign_at,
+        progress_line,
+    )
 
     def report(progress: CampaignProgress) -> None:
         if say is not None:
             say(progress_line(progress))
 
-    return campaign(subject, folder=folder / CAMPAIGN, report=report, shard=shard, properties=properties)
+    kept = folder / CAMPAIGN
+    if terms.cluster:
+        return campaign_at(
+            terms.cluster, subject, folder=kept, report=report, shard=shard, properties=properties
+        )
+    return campaign(subject, folder=kept, report=report, shard=shard, properties=properties)
 
 
 def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -> Certified:

@@ -47,6 +47,7 @@ def _each_merged(args: list[str]) -> Iterator[str]:
 @click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Examples per sampled property.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="S", help="Seed of the examples.")
 @click.option("--sign", type=PATH, metavar="KEY", help="Sign with this ed25519 key.")
+@click.option("--cluster", metavar="ADDRESS", help="Let the workers of this Dask scheduler play the runs.")
 @click.option("--shard", type=SHARD, metavar="I/N", help="Do part I of N; no image accepts a part.")
 @click.option(
     "--merge", type=PATH, multiple=True, metavar="FILE...", help="Join the certificates of all parts."
@@ -60,6 +61,7 @@ def command(
     examples: int | None,
     seed: int | None,
     sign: Path | None,
+    cluster: str | None,
     shard: tuple[int, int] | None,
     merge: tuple[Path, ...],
 ) -> Outcome:
@@ -70,11 +72,16 @@ def command(
     if shard and merge:
         raise click.UsageError("--shard and --merge exclude each other.")
     from hvbuild.building import build
+    from hvbuild.campaign import NoCluster
     from hvbuild.certifying import Terms, certify_build, merge_shards
     from hvbuild.report.certified import certified_outcome
+    from hvbuild.report.outcome import CannotAnswer
 
     built = build(checked(opened(stack), variant), output)
     if merge:
         return certified_outcome(merge_shards(built, merge, sign))
-    terms = Terms(examples=examples, seed=seed or 0, shard=shard, key=sign)
-    return certified_outcome(certify_build(built, terms, settings.say))
+    terms = Terms(examples=examples, seed=seed or 0, shard=shard, key=sign, cluster=cluster or "")
+    try:
+        return certified_outcome(certify_build(built, terms, settings.say))
+    except NoCluster as fault:
+        raise CannotAnswer(str(fault)) from None

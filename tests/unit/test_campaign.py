@@ -6,7 +6,15 @@ from pathlib import Path
 import certify_subjects as make
 import pytest
 
-from hvbuild.campaign import CampaignProgress, campaign, campaign_on_cluster, pack, progress_line
+from hvbuild.campaign import (
+    CampaignProgress,
+    NoCluster,
+    campaign,
+    campaign_at,
+    campaign_on_cluster,
+    pack,
+    progress_line,
+)
 from hvbuild.certify.certificate import certify
 from hvbuild.certify.merge import merge, shard_name
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
@@ -101,3 +109,8 @@ def test_progress_is_one_line() -> None:
         progress_line(progress)
         == " 25 % 50 of 200 runs, 55 guarantees, 12 s left, refused: HC4001; longest: response|la/0 3.50 ms"
     )
+
+
+def test_without_a_scheduler_there_is_no_cluster(tmp_path: Path) -> None:
+    with pytest.raises(NoCluster):
+        campaign_at("tcp://127.0.0.1:1", make.a_subject(examples=3), folder=tmp_path, properties=CHOSEN)
