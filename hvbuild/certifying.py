@@ -147,6 +147,9 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     properties = properties_of(built.checked)
     subject = subject_of(built, terms, properties)
     result = _judged(subject, properties, built.folder, terms, say)
+    if say is not None:
+        spent = ", ".join(f"{family} {seconds:.1f} s" for family, seconds in sorted(result.timings.items()))
+        say(f"{subject.examples} runs for each sampled family: {spent}")
     rows = tuple(result.statement["predicate"].get("properties", ()))
     certified = Certified(
         folder=built.folder,
