@@ -163,7 +163,12 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
         files |= _report(built, subject, result.statement)
     _write(built, properties, files, accepted=certified.accepted)
     if certified.refused:
-        keep_counterexamples(built.checked.place, result.counterexamples)
+        try:
+            keep_counterexamples(built.checked.place, result.counterexamples)
+        except OSError as fault:
+            # A stack that cannot be written is refused all the same; the certificate holds the runs as well.
+            if say is not None:
+                say(f"the failing runs cannot be kept with the stack: {fault}")
     return certified
 
 

@@ -77,6 +77,16 @@ def test_a_refusal_keeps_the_failing_runs_and_is_judged_again(tmp_path: Path) ->
     ]
 
 
+def test_a_stack_that_cannot_be_written_is_refused_all_the_same(tmp_path: Path) -> None:
+    folder = crowded(tmp_path)
+    (folder / "counterexamples").write_text("a file where a folder should be")
+    told: list[str] = []
+    found = certify_build(build(checked_stack(folder)), Terms(examples=3), told.append)
+
+    assert found.refused
+    assert "cannot be kept" in told[-1]
+
+
 def test_stored_runs_are_replayed_by_a_stack_that_was_put_right(tmp_path: Path) -> None:
     folder = crowded(tmp_path)
     judged(folder)
