@@ -51,7 +51,7 @@ def file_digest(path: Path) -> str | None:
             return digest(path.read_bytes())
         rules = rules_of(path.with_name(path.name.removesuffix(RULES_OF)).read_bytes())
         return digest(rules) if rules is not None else None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
