@@ -1,5 +1,6 @@
 """The four contexts of qvmconf while they are read: `cpu`, `vdev`, `pass`, `reserve`, each into its value."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from hvbuild.diagnostics import Diagnostic, Severity, other
@@ -74,7 +75,7 @@ def _option(entry: Entry) -> Option:
     return Option(key=entry.name, values=values, origin=Origin(entry.span))
 
 
-class Context:
+class Context(ABC):
     """Mutable: what the sub-options of one context have said so far."""
 
     def __init__(self, entry: Entry, terms: Terms) -> None:
@@ -108,9 +109,9 @@ class Context:
         """The type of device whose options are taken; empty outside `vdev`."""
         return ""
 
+    @abstractmethod
     def keep(self, entry: Entry, adds: bool) -> None:
         """Keep what a checked sub-option says."""
-        raise NotImplementedError
 
 
 class CpuContext(Context):
