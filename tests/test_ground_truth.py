@@ -10,7 +10,6 @@ from hvbuild.machine.analysis import (
     busy_times,
     global_bounds,
     partition_delay,
-    periodic_supply,
     response_time,
     sporadic_interference,
     utilisation,
@@ -371,7 +370,3 @@ def test_aps_zero_budget() -> None:
 
 def test_partition_delays_of_the_manual() -> None:
     assert partition_delay(100, (70, 20, 10)) == 160
-
-
-def test_periodic_supply_is_zero_through_the_double_gap() -> None:
-    assert [periodic_supply(10, 4, w) for w in (0, 6, 12, 13, 16, 22, 26)] == [0, 0, 0, 1, 4, 4, 8]

@@ -14,7 +14,6 @@ from hvbuild.machine.threads import HostThread, cpu_count, host_threads, titled,
 from hvbuild.model.plan import GuestPlan, Plan
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
-from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
 
 
@@ -102,13 +101,6 @@ class Ground:
     def declared_guest(self, index: int) -> GuestMemory | None:
         """The declared memory of VM `index`, None where it was refused."""
         return _guest(self.declared_memory, index)
-
-    def region_line(self, window: AddressRange) -> Origin | None:
-        """The line of the host region that holds the start of `window`."""
-        for region in (self.system.host.regions or {}).values():
-            if region.window is not None and region.window.holds(window.start):
-                return region.origin
-        return None
 
     def place_named(self, path: str, line: int) -> Origin:
         """The origin among threads and guests that certificates name by `path` and `line`."""

@@ -1,4 +1,4 @@
-"""Analytic bounds to stand beside observed figures: response times, supply, utilisation.
+"""Analytic bounds to stand beside observed figures: response times, interference, utilisation.
 
 Times are integers of any one unit. A bound that does not exist (overload) is None.
 """
@@ -69,11 +69,6 @@ def response_time(tasks: Sequence[Task], place: int) -> int | None:
     return max(time - job * tasks[place].period for job, time in enumerate(times))
 
 
-def round_robin_delay(slice_ns: int, equals: int) -> int:
-    """What `equals` other always-ready round-robin threads add before each slice of one thread."""
-    return slice_ns * equals
-
-
 def sporadic_interference(budget: int, period: int, window: int, *, posix: bool) -> int:
     """The most time a sporadic server can take at its normal priority in any `window`.
 
@@ -86,18 +81,6 @@ def sporadic_interference(budget: int, period: int, window: int, *, posix: bool)
     return min(window, -(-(window + shift) // period) * budget)
 
 
-def periodic_supply(period: int, supply: int, window: int) -> int:
-    """The least CPU time that a periodic resource (`supply` in each `period`) gives in any `window`.
-
-    Shin and Lee 2003, in the form verified in PROSA (sbf.periodic).
-    """
-    gap = period - supply
-    if window <= gap:
-        return 0
-    whole = (window - gap) // period
-    return whole * supply + max(0, window - 2 * gap - period * whole)
-
-
 def partition_delay(window: int, budgets: Sequence[int]) -> int:
     """The longest delay the manual names for a partition with budget; `budgets` are percentages.
 
@@ -105,29 +88,6 @@ def partition_delay(window: int, budgets: Sequence[int]) -> int:
     """
     present = [budget for budget in budgets if budget]
     return window + (max(present) - min(present)) * window // 100
-
-
-def demand_within_supply(tasks: Sequence[Task], period: int, supply: int, place: int) -> int | None:
-    """The response bound of task `place` when the CPU is a periodic resource; None when there is none."""
-    own = tasks[place]
-    window = 1
-    for _ in range(_MOST_STEPS):
-        demand = own.cost + own.blocking + sum(-(-window // t.period) * t.cost for t in tasks[:place])
-        if periodic_supply(period, supply, window) >= demand:
-            return window
-        window = max(window + 1, _window_for(period, supply, demand))
-        if window > own.due:
-            return None
-    return None
-
-
-def _window_for(period: int, supply: int, demand: int) -> int:
-    """The shortest window with at least `demand` of supply."""
-    whole, rest = divmod(demand, supply)
-    gap = period - supply
-    if rest == 0:
-        return gap + whole * period
-    return 2 * gap + whole * period + rest
 
 
 def global_bounds(tasks: Sequence[Task], cpus: int, *, carry_in_limit: bool = True) -> tuple[int | None, ...]:

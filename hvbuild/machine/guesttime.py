@@ -79,11 +79,6 @@ class Firing:
     due_ns: int
     seen_ns: int | None
 
-    @property
-    def late_ns(self) -> int | None:
-        """How late it was seen."""
-        return None if self.seen_ns is None else self.seen_ns - self.due_ns
-
 
 def firings(ran: Running, due: Sequence[int]) -> tuple[Firing, ...]:
     """When each timer of a busy vCPU is seen."""

@@ -15,7 +15,6 @@ MAX_RATE = 9_000_000_000  # cycles per second that keep every product within 63 
 MAX_NAME = 15
 
 KINDS = "itypwm"  # what a scenario file may say
-MORE_KINDS = "cnku"  # what workloads built in Python may say besides
 POLICIES = "fros"
 
 

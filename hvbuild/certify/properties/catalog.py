@@ -28,8 +28,3 @@ _ROOMS: tuple[Property, ...] = (
 )
 
 ALL_PROPERTIES: tuple[Property, ...] = tuple(sorted(_ROOMS, key=lambda row: row.code))
-
-
-def property_row(code: str) -> Property | None:
-    """The guarantee with this code or name, or None."""
-    return next((row for row in ALL_PROPERTIES if code in (row.code, row.name)), None)
