@@ -2,7 +2,8 @@
 
 import importlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
@@ -50,9 +51,19 @@ def _named(name: str) -> tuple[Property, ...]:
 def source_files(rows: Iterable[Property]) -> tuple[Path, ...]:
     """The files of the modules that hold `rows`, sorted: a change in one may change a verdict."""
     modules = {
-        call.__module__ for row in rows for call in (row.prove, row.watch, row.applies, row.view) if call
+        _written(call).__module__
+        for row in rows
+        for call in (row.prove, row.watch, row.applies, row.view)
+        if call
     }
     files = (getattr(sys.modules.get(name), "__file__", None) for name in modules)
     own = (Path(file) for file in files if file is not None)
     package = Path(__file__).resolve().parents[1]
     return tuple(sorted(path for path in own if not path.resolve().is_relative_to(package)))
+
+
+def _written(call: Callable[..., object]) -> Callable[..., object]:
+    """The function behind a partial: the partial itself belongs to the module `functools`."""
+    while isinstance(call, partial):
+        call = call.func
+    return call

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 import hvbuild.testing
 from hvbuild.certify.outcome import Finding
+from hvbuild.certify.own import source_files
+from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.checking import Checker
 from hvbuild.project import stack_place
 from hvbuild.testing import (
@@ -74,6 +76,23 @@ def test_own_properties_are_found_by_name(monkeypatch: pytest.MonkeyPatch, tmp_p
         own_properties(["own_checks:NONE"])
     with pytest.raises(NoSuchProperty, match="MY1"):
         own_properties(["own_checks", "own_checks"])
+
+
+def test_files_behind_guarantees_are_those_that_hold_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "partial_checks.py").write_text(
+        "from functools import partial\n"
+        "from hvbuild.testing import Family, Method, Property\n"
+        "def holds(limit, ground): return None\n"
+        "ONE = Property(code='MY2', name='one', title='t', statement='s.', family=Family.MEMORY,\n"
+        "               method=Method.PROVE, prove=partial(partial(holds, 3)))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    # A file of the Python installation would make the certificate another one on every machine.
+    assert source_files(ALL_PROPERTIES) == ()
+    assert source_files(own_properties(["partial_checks:ONE"])) == (tmp_path / "partial_checks.py",)
 
 
 def test_variants_are_those_of_the_folder() -> None:
