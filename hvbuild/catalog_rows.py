@@ -162,38 +162,6 @@ def row_for(rows: Iterable[R], chain: tuple[str, ...]) -> R | None:
     return next((row for row in candidates if not row.releases or not chain), None)
 
 
-def third_party_vdev(
-    name: str,
-    *,
-    options: Iterable[OptionRow] = (),
-    window: int | None = None,
-    exits: Mapping[str, int] = NOTHING,
-    shutdown: str = "unknown",
-    architecture: str = "",
-    location: str = "optional",
-    interrupt: str = "optional",
-    required: Iterable[str] = (),
-    open_options: bool = True,
-) -> VdevRow:
-    """The row of a device that a project declares; `window` is its size in bytes at `loc`."""
-    return VdevRow(
-        name=name,
-        architecture=architecture,
-        evidence="R",
-        source="declared by the project",
-        options=tuple(options),
-        windows=(WindowRow(option="loc", size=window, evidence="D"),) if window is not None else (),
-        exits=MappingProxyType(dict(exits)),
-        exits_evidence="D",
-        shutdown=shutdown,
-        location=location,
-        interrupt=interrupt,
-        required=tuple(required),
-        open=open_options,
-        third_party=True,
-    )
-
-
 def common_words(row: Json) -> dict[str, Any]:
     """What an object of data says that every row says."""
     evidence = row.get("evidence", "D")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hvbuild.formats.target import NO_OWNER, AsinfoEntry, InfoView, Pool, Processor, ThreadRow
+from hvbuild.formats.target import NO_OWNER, AsinfoEntry, InfoView, Processor, ThreadRow
 from hvbuild.model.system import HostRegion, System
 from hvbuild.model.vm import Fifo, MemoryKind, RoundRobin, Sched, Sporadic, VmConfig
 from hvbuild.ranges import AddressRange, gaps, merged
@@ -128,15 +128,6 @@ def pools_text(rows: Sequence[PredictedPool]) -> str:
     head = ["Mem Total(KB) Used(KB) Free(KB)", "-" * 67]
     cells = [(r.name, *("?" if v is None else str(v) for v in (r.total, r.used, r.free))) for r in rows]
     return "\n".join([*head, *(" ".join(row) for row in cells)]) + "\n"
-
-
-def pools_known(rows: Sequence[PredictedPool]) -> tuple[Pool, ...]:
-    """The rows of which nothing is open."""
-    return tuple(
-        Pool(name=r.name, total=r.total, used=r.used, free=r.free)
-        for r in rows
-        if r.total is not None and r.used is not None and r.free is not None
-    )
 
 
 def predicted_info(system: System, processors: Sequence[Processor] = ()) -> InfoView | None:

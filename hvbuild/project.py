@@ -34,11 +34,6 @@ class StackPlace:
         return self.root / "build" / self.name / variant
 
     @property
-    def project_file(self) -> Path:
-        """Where the project says what holds for all its stacks; it may not exist."""
-        return self.root / PROJECT_FILE
-
-    @property
     def variants(self) -> tuple[str, ...]:
         """`base` and the variants that have a file, by name."""
         folder = self.folder / "variants"

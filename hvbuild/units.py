@@ -44,12 +44,6 @@ def read_size(text: str) -> Size | None:
     return Size(value) if value < LIMIT_64 else None
 
 
-def read_address(text: str) -> Address | None:
-    """The address that `text` spells: `0x80000000`, `4GiB` or a decimal number, or None."""
-    value = read_size(text)
-    return Address(value) if value is not None else None
-
-
 def read_duration(text: str) -> Nanoseconds | None:
     """The nanoseconds that `text` spells with its unit (`10ms`, `2.5us`, `1s`), or None.
 

@@ -32,21 +32,6 @@ class Settings(NamedTuple):
             click.echo(text, err=True)
 
 
-class NotYet(click.ClickException):
-    """A command whose stage is missing; answered in one line with exit code 2."""
-
-    exit_code = int(Exit.NO_ANSWER)
-
-    def show(self, file: Any = None) -> None:
-        """Say so on stderr."""
-        click.echo(f"hvbuild {self.message}: not yet", file=file, err=True)
-
-
-def not_yet(name: str) -> Outcome:
-    """Raise: the command `name` cannot answer yet."""
-    raise NotYet(name)
-
-
 def common_options() -> list[click.Parameter]:
     """The options that every command takes."""
     return [

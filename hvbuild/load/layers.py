@@ -71,11 +71,6 @@ class Layers:
         return tuple(tree for tree in (self.stack, self.board) if tree is not None)
 
 
-def stack_file(path: Path) -> Path:
-    """The stack.yaml that a user's STACK means: a folder's own, or the file itself."""
-    return path / "stack.yaml" if path.is_dir() else path
-
-
 def variants_beside(stack: Path) -> tuple[str, ...]:
     """The names of the variants beside the stack file, sorted; for listing and for hints, never an input."""
     found = (stack.parent / "variants").glob("*.yaml")

@@ -19,8 +19,6 @@ from hvbuild.shipped import shipped_file, shipped_folder
 
 CODES = WORDING_CODES
 
-DRAFT_2020 = "https://json-schema.org/draft/2020-12/schema"
-_DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 # What a value is comes before what it looks like: of several faults of one value the first here is told.
 _RANK = (
     "type",
@@ -174,29 +172,3 @@ def _leaf_faults(error: Any) -> list[SchemaFault]:
 
 def _is_type_fault(inner: Any, outer: Any) -> bool:
     return inner.validator == "type" and list(inner.absolute_path) == list(outer.absolute_path)
-
-
-def draft_7(document: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a schema for editors that know draft-07 only."""
-    copy = _as_draft_7(document)
-    assert isinstance(copy, dict)
-    return {**copy, "$schema": _DRAFT_7}
-
-
-def _as_draft_7(value: object) -> object:
-    if isinstance(value, list):
-        return [_as_draft_7(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    renamed = {"$defs": "definitions", "dependentRequired": "dependencies"}
-    copy = {renamed.get(key, key): _as_draft_7(inner) for key, inner in value.items()}
-    reference = copy.get("$ref")
-    if not isinstance(reference, str):
-        return copy
-    copy["$ref"] = reference.replace("#/$defs/", "#/definitions/")
-    if len(copy) == 1:
-        return copy
-    # Draft-07 ignores everything beside a reference.
-    target = {"$ref": copy.pop("$ref")}
-    others = copy.get("allOf")
-    return {**copy, "allOf": [target, *(others if isinstance(others, list) else ())]}

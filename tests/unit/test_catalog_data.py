@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hvbuild.catalog import Catalog, shipped_catalog
-from hvbuild.catalog_rows import OptionRow, Row, third_party_vdev
+from hvbuild.catalog_rows import OptionRow, Row, VdevRow
 from hvbuild.shipped import shipped_file
 
 CATALOG = shipped_catalog()
@@ -103,9 +103,7 @@ def test_a_certified_variant_has_the_row_of_its_plain_form() -> None:
 
 
 def test_a_project_adds_devices_without_touching_the_shipped_catalogue() -> None:
-    npu = third_party_vdev(
-        "npu", options=[OptionRow(name="mode", forms=("text",))], window=0x1000, exits={"register": 1}
-    )
+    npu = VdevRow(name="npu", options=(OptionRow(name="mode", forms=("text",)),))
     own = CATALOG.with_vdevs([npu])
     row = own.vdev_option("npu", "mode")
 

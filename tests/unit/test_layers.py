@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hvbuild.load.files import Unreadable
-from hvbuild.load.layers import Layers, board_file, load_layers, stack_file, variants_beside
+from hvbuild.load.layers import Layers, board_file, load_layers, variants_beside
 from hvbuild.load.parsecache import ParseCache
 from hvbuild.load.tree import node_at, plain
 
@@ -107,7 +107,6 @@ def test_a_board_is_found_alike_by_relative_and_absolute_path(
     assert board_file(Path("stack.yaml"), "b") == Path("../boards/b.yaml")
     assert board_file(stack, "b") == tmp_path / "stacks/boards/b.yaml"
     assert board_file(stack, "none") is None
-    assert stack_file(tmp_path / "stacks/s") == stack
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from hvbuild.catalog import shipped_catalog
-from hvbuild.catalog_rows import OptionRow, third_party_vdev
+from hvbuild.catalog_rows import OptionRow, VdevRow
 from hvbuild.diagnostics import Severity
 from hvbuild.formats.qvmconf import read_qvmconf
 from hvbuild.formats.qvmconf_command import read_command
@@ -288,7 +288,7 @@ def test_an_unknown_device_keeps_its_words() -> None:
 
 
 def test_a_device_that_the_project_declares_is_read_by_its_row() -> None:
-    npu = third_party_vdev("npu", options=[OptionRow(name="mode", forms=("text", "number"), repeat="adds")])
+    npu = VdevRow(name="npu", options=(OptionRow(name="mode", forms=("text", "number"), repeat="adds"),))
     catalog = CATALOG.with_vdevs([npu])
     document = read_qvmconf(SourceFile("a", "vdev npu mode a 1\n\nmode b\n2"), catalog)
     (vdev,) = read_vm([document], catalog).vm.vdevs

@@ -6,7 +6,7 @@ import pytest
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.overlay import layered
-from hvbuild.load.schema import draft_7, faults_against, validator_for, without_references
+from hvbuild.load.schema import faults_against, validator_for, without_references
 from hvbuild.load.tree import Mapping
 from hvbuild.load.yamltree import read_yaml
 
@@ -192,23 +192,3 @@ def test_a_schema_may_word_its_own_fault() -> None:
     schema = {"properties": {"a": {"pattern": "^x", "errorMessage": "it begins with x", "description": "no"}}}
 
     assert "it begins with x" in faults_against(tree("a: y"), validator_for(schema))[0].message
-
-
-def test_the_draft_7_copy_judges_alike() -> None:
-    from jsonschema import Draft7Validator  # noqa: PLC0415
-
-    copy = draft_7(SCHEMA)
-    Draft7Validator.check_schema(copy)
-    validator = Draft7Validator(copy)
-
-    assert faults_against(tree(GOOD), validator) == ()
-    assert [fault.code for fault in faults_against(tree("system: la\nsize: big"), validator)] == ["HV1005"]
-    assert "$defs" not in str(copy)
-
-
-def test_the_draft_7_copy_keeps_what_stands_beside_a_reference() -> None:
-    copy = draft_7(
-        {"properties": {"a": {"$ref": "#/$defs/b", "maxLength": 1}}, "$defs": {"b": {"type": "string"}}}
-    )
-
-    assert copy["properties"]["a"] == {"maxLength": 1, "allOf": [{"$ref": "#/definitions/b"}]}
