@@ -22,24 +22,45 @@ from hvbuild.verdicts import NamedDigest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A rendered variant before anything is written: what it was made from, and every file of it."""
+
+    rendering: Rendering
+    inputs: tuple[NamedDigest, ...]
+    files: dict[str, bytes]
+
+    @property
+    def artifacts(self) -> tuple[tuple[str, str], ...]:
+        """Each file's name and sha256, by name."""
+        return tuple((name, digest(data)) for name, data in sorted(self.files.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    """A rendered variant: where it lies, what it says, what it was made from, and what changed on disk.
+    """A rendered variant: where it lies, what was written, and what changed on disk.
 
     `edited` names artifacts that somebody had changed by hand; each was kept as `NAME.edited`.
     """
 
     checked: Checked
     folder: Path
-    rendering: Rendering
-    inputs: tuple[NamedDigest, ...]
-    artifacts: tuple[tuple[str, str], ...]
+    draft: Draft
     changed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """The warnings of all stages so far."""
-        return (*self.checked.diagnostics, *self.rendering.faults)
+        return (*self.checked.diagnostics, *self.draft.rendering.faults)
+
+
+def draft(checked: Checked) -> Draft:
+    """Every file of a checked stack, in memory; StackInvalid when one does not read back as the plan says."""
+    rendering = rendered(checked)
+    inputs = build_inputs(checked, rendering)
+    files = {item.name: item.data for item in rendering.artifacts}
+    files[MANIFEST] = manifest_data(checked.plan, rendering.artifacts, inputs, place_namer(checked))
+    return Draft(rendering=rendering, inputs=inputs, files=files)
 
 
 def rendered(checked: Checked) -> Rendering:
@@ -72,23 +93,18 @@ def base_buildfile(checked: Checked) -> SourceFile | None:
 
 def build(checked: Checked, folder: Path | None = None) -> Built:
     """Render `checked` into its build folder, all artifacts together; files already right are not touched."""
-    rendering = rendered(checked)
+    made = draft(checked)
     target = folder if folder is not None else checked.place.build_folder(checked.variant)
-    inputs = build_inputs(checked, rendering)
-    files = {item.name: item.data for item in rendering.artifacts}
-    files[MANIFEST] = manifest_data(checked.plan, rendering.artifacts, inputs, place_namer(checked))
     with locked(target):
         before = recorded_digests(target)
         edited = keep_edited(target, before)
-        stale = tuple(name for name in before if name not in files)
-        state = state_data(dependencies(checked, rendering), {name: digest(files[name]) for name in files})
-        changed = write_together(target, {**files, STATE: state}, remove=stale)
+        stale = tuple(name for name in before if name not in made.files)
+        state = state_data(dependencies(checked, made.rendering), dict(made.artifacts))
+        changed = write_together(target, {**made.files, STATE: state}, remove=stale)
     return Built(
         checked=checked,
         folder=target,
-        rendering=rendering,
-        inputs=inputs,
-        artifacts=tuple((name, digest(data)) for name, data in sorted(files.items())),
+        draft=made,
         changed=tuple(name for name in changed if name != STATE),
         edited=edited,
     )

@@ -2,39 +2,35 @@
 
 import json
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hvbuild.building import Built, templates_of
+from hvbuild.building import Built, Draft, templates_of
 from hvbuild.certify.certificate import CertificateResult, Counterexample, certify, counterexamples_of
 from hvbuild.certify.codes import NO_SUCH_PROPERTY
+from hvbuild.certify.form import ACCEPTED, CERTIFICATE, ENVELOPE, REFUSED, REPORT, TIMINGS
 from hvbuild.certify.merge import merge
 from hvbuild.certify.own import NoSuchProperty, own_properties, source_files
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
 from hvbuild.certify.subject import EXAMPLES, Subject, judgement_date
-from hvbuild.certify.verify import ENVELOPE, Verification, verify
+from hvbuild.certify.verify import Verification, verify
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Diagnostics, StackInvalid
-from hvbuild.freshness import STATE, with_outputs
+from hvbuild.freshness import STATE, with_certificate
 from hvbuild.project import StackPlace, named_data, stable_name
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.store import NAMES_IN, digest, file_digest, locked, write_file, write_together
 from hvbuild.verdicts import NamedDigest
-from hvbuild.version import __version__
 
-CERTIFICATE, TIMINGS, REPORT = "certificate.json", "timings.json", "report.html"
 COUNTEREXAMPLES = "counterexamples"
 CAMPAIGN = ".hvbuild-campaign"
 # Below, starting processes takes longer than playing: the default 200 examples take seconds.
 CAMPAIGN_FROM = 1000
-ACCEPTED, REFUSED = ("certified", "certified-with-waivers"), "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,33 +47,26 @@ class Terms:
     cluster: str = ""
 
 
-def subject_of(built: Built, terms: Terms, properties: tuple[Property, ...] = ALL_PROPERTIES) -> Subject:
-    """What the certificate of `built` is about: the files as read back, the loads as declared."""
-    checked = built.checked
+def subject_of(
+    checked: Checked, made: Draft, terms: Terms, properties: tuple[Property, ...] = ALL_PROPERTIES
+) -> Subject:
+    """What a certificate of `made` is about: the files as read back, the loads as declared."""
     stack = checked.plan.stack
     stored = stored_counterexamples(checked.place)
-    inputs = {item.name: item.digest for item in built.inputs if item.digest is not None}
+    inputs = {item.name: item.digest for item in made.inputs if item.digest is not None}
     further = [*(item for item, _ in stored), *_files_of(properties)]
     inputs |= {
         stable_name(Path(item.name), checked.place.root): item.digest for item in further if item.digest
     }
     return Subject(
         plan=checked.plan,
-        system=built.rendering.system,
-        artifacts=MappingProxyType(dict(built.artifacts)),
+        system=made.rendering.system,
+        artifacts=MappingProxyType(dict(made.artifacts)),
         inputs=tuple(sorted(inputs.items())),
         seed=terms.seed,
         examples=terms.examples or stack.certificate.examples or EXAMPLES,
         rules_ran=len(ALL_RULES),
         date=day_of_judgement(checked),
-        versions=MappingProxyType(
-            {
-                "hvbuild": __version__,
-                "python": platform.python_version(),
-                "hypothesis": version("hypothesis"),
-                "target": stack.target,
-            }
-        ),
         counterexamples=tuple(
             (Path(item.name).name, data.decode("utf-8", "replace")) for item, data in stored
         ),
@@ -145,7 +134,7 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     the work is broken off.
     """
     properties = properties_of(built.checked)
-    subject = subject_of(built, terms, properties)
+    subject = subject_of(built.checked, built.draft, terms, properties)
     result = _judged(subject, properties, built.folder, terms, say)
     if say is not None:
         spent = ", ".join(f"{family} {seconds:.1f} s" for family, seconds in sorted(result.timings.items()))
@@ -214,7 +203,7 @@ def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -
         diagnostics=merged.diagnostics,
     )
     properties = properties_of(built.checked)
-    subject = subject_of(built, Terms(seed=predicate["parameters"]["seed"]), properties)
+    subject = subject_of(built.checked, built.draft, Terms(seed=predicate["parameters"]["seed"]), properties)
     files = {
         CERTIFICATE: merged.data,
         **_envelope(merged.data, key),
@@ -269,7 +258,7 @@ def _write(
     inputs.append(NamedDigest(listing.as_posix(), file_digest(listing)))
     without = () if accepted else (CERTIFICATE,)
     with locked(built.folder):
-        state = with_outputs(built.folder, files, inputs, without)
+        state = with_certificate(built.folder, files, inputs, without)
         write_together(built.folder, {**files, STATE: state})
 
 

@@ -113,7 +113,7 @@ def compare(checked: Checked, environment: Mapping[str, str], folder: Path | Non
 def deploy(checked: Checked, environment: Mapping[str, str], folder: Path | None = None) -> Deployed:
     """Build, then put the artifacts into the tree, all together; nothing is written where one cannot be."""
     built = build(checked, folder)
-    artifacts = {item.name: item.data for item in built.rendering.artifacts}
+    artifacts = {item.name: item.data for item in built.draft.rendering.artifacts}
     tree = tree_root(checked, environment)
     with locked(built.folder), locked(tree):
         found = _Deploy(checked, artifacts, tree, built.folder).compared()

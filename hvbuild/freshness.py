@@ -9,12 +9,15 @@ from typing import Any
 from hvbuild.store import digest, file_digest
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, tool_digest
+from hvbuild.version import judging_versions
 
 STATE = ".hvbuild-state.json"
-_LAYOUT = 1
+_LAYOUT = 2
 
 
-def state_data(inputs: Iterable[NamedDigest], outputs: dict[str, str]) -> bytes:
+def state_data(
+    inputs: Iterable[NamedDigest], outputs: dict[str, str], versions: Iterable[tuple[str, str]] = ()
+) -> bytes:
     """What a build folder was made from, for `is_fresh`; paths are those of this machine.
 
     An input with digest None was looked for and not there: its appearance makes the build stale.
@@ -22,6 +25,7 @@ def state_data(inputs: Iterable[NamedDigest], outputs: dict[str, str]) -> bytes:
     held = {
         "layout": _LAYOUT,
         "tool": tool_digest(),
+        "versions": dict(versions),
         "inputs": [[item.name, item.digest] for item in inputs],
         "outputs": outputs,
     }
@@ -69,6 +73,8 @@ def is_fresh(folder: Path, wanted: Iterable[str], digests: Digests) -> bool:
         held = digests.state(folder)
         if held["layout"] != _LAYOUT or held["tool"] != tool_digest():
             return False
+        if held["versions"] and held["versions"] != dict(judging_versions()):
+            return False
         outputs: dict[str, str] = held["outputs"]
         if any(name not in outputs for name in wanted):
             return False
@@ -89,10 +95,13 @@ def recorded_state(folder: Path) -> tuple[tuple[NamedDigest, ...], dict[str, str
         return (), {}
 
 
-def with_outputs(
+def with_certificate(
     folder: Path, files: dict[str, bytes], inputs: Iterable[NamedDigest] = (), without: Iterable[str] = ()
 ) -> bytes:
-    """The folder's state with further inputs and outputs in it, but none of the outputs `without`."""
+    """The folder's state with a certificate's `files` and inputs in it, but none of the outputs `without`.
+
+    From then on it is fresh under the present versions alone.
+    """
     held_inputs, held = recorded_state(folder)
     known = {item.name: item for item in (*held_inputs, *inputs)}
     outputs = {**held, **{name: digest(data) for name, data in files.items()}}
@@ -100,4 +109,5 @@ def with_outputs(
     return state_data(
         (known[name] for name in sorted(known)),
         {name: known_digest for name, known_digest in outputs.items() if name not in dropped},
+        judging_versions(),
     )

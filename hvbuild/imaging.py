@@ -9,7 +9,7 @@ from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.image.codes import NOTHING_TO_MAKE
 from hvbuild.image.making import Made, make_images
-from hvbuild.image.ready import certified_artifacts, fresh_artifacts
+from hvbuild.image.ready import certified_artifacts
 from hvbuild.image.vendor import run_vendor
 
 
@@ -34,8 +34,7 @@ def image(
         text = f"`{stack.name}` has no host image of its own to make"
         return Imaged(made=Made(faults=(NOTHING_TO_MAKE.at(stack.host.origin or stack.origin, text),)))
     if engineering:
-        artifacts, certificate = fresh_artifacts(checked), ""
-        build(checked, folder)
+        artifacts, certificate = build(checked, folder).draft.files, ""
     else:
         ready = certified_artifacts(checked, folder)
         if ready.refusals:

@@ -31,7 +31,8 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from hvbuild.building import build_inputs, rendered
+from hvbuild import certifying
+from hvbuild.building import draft
 from hvbuild.certify.certificate import CertificateResult, certify
 from hvbuild.certify.families import schedule_fields, schedule_run
 from hvbuild.certify.ground import Ground, ground_of
@@ -41,12 +42,11 @@ from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.certify.strategies import runs
 from hvbuild.certify.subject import EXAMPLES, Subject
+from hvbuild.certifying import Terms
 from hvbuild.checking import Checker
 from hvbuild.machine.memory import MachineMemory
 from hvbuild.model.guest import Demand
 from hvbuild.project import stack_place
-from hvbuild.rules.catalog import ALL_RULES
-from hvbuild.store import digest
 from hvbuild.units import Nanoseconds
 
 __all__ = [
@@ -83,18 +83,7 @@ def subject_of(
     StackInvalid with every fault where the stack does not check or render.
     """
     checked = Checker(None).check(stack_place(Path(stack)), variant)
-    rendering = rendered(checked)
-    inputs = build_inputs(checked, rendering)
-    return Subject(
-        plan=checked.plan,
-        system=rendering.system,
-        artifacts={item.name: digest(item.data) for item in rendering.artifacts},
-        inputs=tuple((item.name, item.digest) for item in inputs if item.digest is not None),
-        examples=examples,
-        seed=seed,
-        rules_ran=len(ALL_RULES),
-        catalog=checked.catalog,
-    )
+    return certifying.subject_of(checked, draft(checked), Terms(examples=examples, seed=seed))
 
 
 def certified(subject: Subject, *own: Property) -> Verdict:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from demo_project import checked_stack, write_stack
 
+from hvbuild import freshness, version
 from hvbuild.building import Built, build
 from hvbuild.certifying import Certified, Terms, certify_build, verify_folder
 from hvbuild.diagnostics import StackInvalid
 from hvbuild.freshness import Digests, is_fresh
+from hvbuild.image import ready
 from hvbuild.image.ready import certified_artifacts
 
 # `one` waits behind 12 ms of `other` on the same CPU, though it must answer within 10 ms.
@@ -141,6 +143,25 @@ def test_no_image_once_a_waiver_has_run_out(tmp_path: Path, monkeypatch: pytest.
     refusals = certified_artifacts(built.checked, built.folder).refusals
     assert len(refusals) == len(REFUSED)
     assert "ran out on 2000-01-02" in refusals[0].message
+
+
+def test_what_other_versions_judged_is_stale_and_makes_no_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built, found = judged(write_stack(tmp_path))
+    assert found.accepted
+    assert fresh(built)
+    assert certified_artifacts(built.checked, built.folder).refusals == ()
+
+    later = tuple(
+        (name, "999" if name == "hypothesis" else held) for name, held in version.judging_versions()
+    )
+    for user in (freshness, ready):
+        monkeypatch.setattr(user, "judging_versions", lambda: later)
+    assert not fresh(built)
+    (refusal,) = certified_artifacts(built.checked, built.folder).refusals
+    assert "hypothesis" in refusal.message
+    assert "999" in refusal.message
 
 
 def test_without_a_day_set_waivers_are_judged_for_today(

@@ -10,12 +10,13 @@ from hvbuild.certify.chunk import REPLAYS, Chunk, chunk_json, of_shard, plan_chu
 from hvbuild.certify.codes import REFUSED as REFUSED_CODE
 from hvbuild.certify.codes import REPLAY_UNREADABLE, WAIVER_EXPIRED, WAIVER_UNUSED
 from hvbuild.certify.codes import WAIVED as WAIVED_CODE
+from hvbuild.certify.form import ACCEPTED, PARTIAL
 from hvbuild.certify.ground import Ground, ground_of
 from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Refused
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
 from hvbuild.certify.replay import read_counterexample, stored_families, trace_of
-from hvbuild.certify.statement import PARTIAL, assembled, base_of
+from hvbuild.certify.statement import assembled, base_of
 from hvbuild.certify.subject import Subject
 from hvbuild.diagnostics import Diagnostic, other
 from hvbuild.source import SourceFile, Span
@@ -51,7 +52,7 @@ class CertificateResult:
     @property
     def accepted(self) -> bool:
         """True when an image may be made with it."""
-        return self.verdict in ("certified", "certified-with-waivers")
+        return self.verdict in ACCEPTED
 
 
 def certify(

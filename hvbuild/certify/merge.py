@@ -15,7 +15,8 @@ from hvbuild.certify.canonical import (
 )
 from hvbuild.certify.chunk import Chunk, read_chunk
 from hvbuild.certify.codes import DIGEST_DIFFERS, NOT_A_CERTIFICATE, SHARD_MISSING, SHARDS_DIFFER
-from hvbuild.certify.statement import PARTIAL, assembled
+from hvbuild.certify.form import PARTIAL
+from hvbuild.certify.statement import assembled
 from hvbuild.diagnostics import Code, Diagnostic
 from hvbuild.source import SourceFile, Span
 

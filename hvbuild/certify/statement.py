@@ -1,12 +1,11 @@
 """The statement of a certificate: from subject, answers and chunks of drawn runs to plain data."""
 
-import platform
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 from hvbuild.certify.canonical import Json
 from hvbuild.certify.chunk import Chunk, worst_of
+from hvbuild.certify.form import CERTIFIED, FORMAT, PREDICATE, REFUSED, STATEMENT, WAIVED
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, NotApplicable, Proved, Refused, status_of
 from hvbuild.certify.outcome import Exhausted as ExhaustedAnswer
@@ -14,16 +13,7 @@ from hvbuild.certify.outcome import Sampled as SampledAnswer
 from hvbuild.certify.places import finding_json, place_json
 from hvbuild.certify.property import Property
 from hvbuild.certify.subject import Subject
-from hvbuild.version import __version__
-
-STATEMENT = "https://in-toto.io/Statement/v1"
-PREDICATE = "urn:hvbuild:certificate:1"
-FORMAT = "hvbuild-certificate/1"
-
-CERTIFIED = "certified"
-WAIVED = "certified-with-waivers"
-REFUSED = "refused"
-PARTIAL = "partial"
+from hvbuild.version import judging_versions
 
 
 def base_of(ground: Ground, answers: Mapping[str, Answer], rows: Sequence[Property]) -> Json:
@@ -55,14 +45,8 @@ def base_of(ground: Ground, answers: Mapping[str, Answer], rows: Sequence[Proper
 
 
 def versions_of(subject: Subject) -> Json:
-    """Versions that the result depends on, and what the caller adds."""
-    return {
-        "hvbuild": __version__,
-        "python": platform.python_version(),
-        "hypothesis": version("hypothesis"),
-        "target": subject.target,
-        **subject.versions,
-    }
+    """Versions that the result depends on."""
+    return {**dict(judging_versions()), "target": subject.target}
 
 
 def parameters_of(ground: Ground) -> Json:

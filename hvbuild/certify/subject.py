@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from types import MappingProxyType
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.machine.claims import Shapes, shapes_of
@@ -16,10 +15,6 @@ from hvbuild.model.system import System
 EXAMPLES = 200
 
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
-
-
-def _nothing() -> Mapping[str, str]:
-    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +36,6 @@ class Subject:
     examples: int = EXAMPLES
     rules_ran: int = 0
     date: str = ""
-    versions: Mapping[str, str] = field(default_factory=_nothing)
     counterexamples: tuple[tuple[str, str], ...] = ()
     catalog: Catalog | None = None
 

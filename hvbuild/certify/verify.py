@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hvbuild.certify import form
 from hvbuild.certify.canonical import Json, NotCanonical, digest_of, read_canonical, sha256
 from hvbuild.certify.codes import (
     ARTIFACT_CHANGED,
@@ -19,22 +20,18 @@ from hvbuild.certify.codes import (
     NOT_SIGNED,
     PARTIAL,
 )
+from hvbuild.certify.form import CERTIFICATE, ENVELOPE, REPORT, TIMINGS
 from hvbuild.diagnostics import Code, Diagnostic
 from hvbuild.source import SourceFile, Span
-
-CERTIFICATE = "certificate.json"
-ENVELOPE = "certificate.dsse.json"
 
 FindInput = Callable[[str], bytes | None]
 """The bytes of the input of this name, or None where it cannot be found."""
 
 # What a build folder holds besides artifacts: certificates and their envelope, timings and report (contract,
 # section 6), images, hand-edited outputs kept aside, and what starts with a dot.
-_BESIDE = frozenset({CERTIFICATE, ENVELOPE, "timings.json", "report.html"})
+_BESIDE = frozenset({CERTIFICATE, ENVELOPE, TIMINGS, REPORT})
 _SHARD = re.compile(r"certificate\.\d+-of-\d+\.json\Z")
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
-_VERDICTS = ("certified", "certified-with-waivers", "refused")
-_STATUSES = ("proved", "exhausted", "sampled", "refused", "not-applicable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +137,7 @@ def _refused(code: Code, place: Path, message: str) -> Verification:
 
 def _shape(statement: Any) -> str:
     """What keeps `statement` from being a certificate; empty when nothing does."""
-    if not isinstance(statement, dict) or statement.get("_type") != "https://in-toto.io/Statement/v1":
+    if not isinstance(statement, dict) or statement.get("_type") != form.STATEMENT:
         return "not an in-toto Statement v1"
     predicate = statement.get("predicate")
     if not isinstance(predicate, dict) or not str(predicate.get("format")).startswith("hvbuild-certificate/"):
@@ -155,20 +152,20 @@ def _shape(statement: Any) -> str:
 
 
 def _judgement_shape(predicate: Mapping[str, Any]) -> str:
-    if predicate.get("verdict") not in (*_VERDICTS, "partial"):
+    if predicate.get("verdict") not in (*form.ACCEPTED, form.REFUSED, form.PARTIAL):
         return "it carries no verdict"
     rows = predicate.get("properties")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         return "it lists no properties"
     if predicate["verdict"] == "partial":
         return ""
-    if not rows or any(row.get("status") not in (*_STATUSES, "") for row in rows):
+    if not rows or any(row.get("status") not in (*form.STATUSES, "") for row in rows):
         return "a property has no status"
     refused = [row for row in rows if row["status"] in ("refused", "") and "waiver" not in row]
-    if refused and predicate["verdict"] != "refused":
+    if refused and predicate["verdict"] != form.REFUSED:
         return f"the verdict contradicts {refused[0].get('id')}"
     ran = predicate.get("rules", {}).get("ran") if isinstance(predicate.get("rules"), dict) else None
-    if (not isinstance(ran, int) or ran < 1) and predicate["verdict"] != "refused":
+    if (not isinstance(ran, int) or ran < 1) and predicate["verdict"] != form.REFUSED:
         return "no rule was run"
     return ""
 

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from hvbuild.certify.verify import CERTIFICATE, ENVELOPE
+from hvbuild.certify.form import CERTIFICATE, ENVELOPE
 from hvbuild.checking import Checked
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.image.missing import Found, host_files

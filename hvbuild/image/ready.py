@@ -3,20 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvbuild.building import build_inputs, place_namer, rendered
+from hvbuild.building import draft
 from hvbuild.certify.canonical import Json
+from hvbuild.certify.form import ACCEPTED, CERTIFICATE
 from hvbuild.certify.statement import in_force
-from hvbuild.certify.verify import CERTIFICATE, verify
+from hvbuild.certify.verify import verify
 from hvbuild.certifying import day_of_judgement
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Label
 from hvbuild.image.codes import NOT_CERTIFIED, NOT_CURRENT
-from hvbuild.manifest import MANIFEST, manifest_data
 from hvbuild.project import named_data
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import digest
-
-ACCEPTED = ("certified", "certified-with-waivers")
+from hvbuild.version import judging_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +32,12 @@ class Ready:
         return digest(self.certificate) if self.certificate else ""
 
 
-def fresh_artifacts(checked: Checked) -> dict[str, bytes]:
-    """Every artifact of the stack as it stands, the manifest included; nothing is written."""
-    rendering = rendered(checked)
-    inputs = build_inputs(checked, rendering)
-    files = {item.name: item.data for item in rendering.artifacts}
-    files[MANIFEST] = manifest_data(checked.plan, rendering.artifacts, inputs, place_namer(checked))
-    return files
-
-
 def certified_artifacts(checked: Checked, folder: Path) -> Ready:
     """The artifacts of a build folder, when its certificate accepts them and the stack still says the same.
 
     Every file is read once: what was compared is what is used.
     """
-    artifacts = fresh_artifacts(checked)
+    artifacts = draft(checked).files
     place = folder / CERTIFICATE
     try:
         certificate = place.read_bytes()
@@ -61,10 +51,21 @@ def certified_artifacts(checked: Checked, folder: Path) -> Ready:
     refusals = list(found.diagnostics)
     if found.verdict not in ACCEPTED and not refusals:
         refusals.append(_refusal(checked, place, f"the certificate's verdict is `{found.verdict}`"))
+    refusals += _other_versions(checked, found.statement, place)
     refusals += _lapsed(checked, found.statement, place)
     if not refusals:
         refusals += _differences(checked, artifacts, found.statement, place)
     return Ready(artifacts=artifacts, certificate=certificate, refusals=tuple(refusals))
+
+
+def _other_versions(checked: Checked, statement: Json | None, place: Path) -> list[Diagnostic]:
+    """What judged then and is another now: nobody knows whether it would judge the same."""
+    held = statement["predicate"]["versions"] if statement is not None else {}
+    return [
+        _refusal(checked, place, f"it was made with {name} {held.get(name, '(none)')}, this is {now}")
+        for name, now in judging_versions()
+        if statement is not None and held.get(name) != now
+    ]
 
 
 def _lapsed(checked: Checked, statement: Json | None, place: Path) -> list[Diagnostic]:

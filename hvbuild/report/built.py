@@ -18,7 +18,7 @@ def built_outcome(built: Built) -> Outcome:
         text="\n".join(lines) + "\n",
         data={
             "folder": str(built.folder),
-            "artifacts": dict(built.artifacts),
+            "artifacts": dict(built.draft.artifacts),
             "written": list(built.changed),
             "edited": list(built.edited),
         },
@@ -30,7 +30,7 @@ def _edit(built: Built, name: str) -> str:
     from hvbuild.comparing import artifact_changes  # noqa: PLC0415 - needed for an edit only
     from hvbuild.report.difference import difference_text  # noqa: PLC0415
 
-    written = next((item.data for item in built.rendering.artifacts if item.name == name), None)
+    written = next((item.data for item in built.draft.rendering.artifacts if item.name == name), None)
     if written is None:
         return "no longer made by this stack"
     try:

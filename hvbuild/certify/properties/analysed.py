@@ -7,12 +7,11 @@ from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Proved, Refused
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.properties.loads import vcpus_of
-from hvbuild.certify.properties.times import ms
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.bounds import Bound, response_bound
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
-from hvbuild.units import duration_text
+from hvbuild.units import duration_text, milliseconds
 
 
 def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, Bound]]:
@@ -24,7 +23,11 @@ def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, Bound]]:
 
 def _late(workload: str, thread: HostThread, bound: Bound) -> Finding:
     limit = int(thread.demand.bound or 0) if thread.demand is not None else 0
-    worst = f"answers after {ms(bound.response_ns)}" if bound.response_ns is not None else "never gets done"
+    worst = (
+        f"answers after {milliseconds(bound.response_ns)}"
+        if bound.response_ns is not None
+        else "never gets done"
+    )
     story = [
         f"{thread.spelled} and {', '.join(f'`{name}`' for name in bound.who)} become ready at one instant"
     ]
@@ -89,7 +92,7 @@ def _broken(thread: HostThread, server: HostThread, bound: Bound, limit: int) ->
     sched = server.sched
     budget = int(sched.initial_budget) if isinstance(sched, Sporadic) else 0
     period = int(sched.replenishment_period) if isinstance(sched, Sporadic) else 0
-    worst = ms(bound.response_ns) if bound.response_ns is not None else "no bounded time"
+    worst = milliseconds(bound.response_ns) if bound.response_ns is not None else "no bounded time"
     return Finding(
         what=f"sporadic `{server.name}` can hold `{thread.name}` up beyond its bound of "
         f"{duration_text(limit)}",

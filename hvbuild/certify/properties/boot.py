@@ -1,17 +1,19 @@
 """HC5xxx: the system comes up in order and in time, and a guest that starts again finds what it needs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding
 from hvbuild.certify.properties.isolation import judged
-from hvbuild.certify.properties.times import ms
+from hvbuild.certify.properties.memory import knows_banks
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.claims import ClaimKind
 from hvbuild.machine.memory import MemoryTerms, build_memory
 from hvbuild.model.host import Service
-from hvbuild.units import size_text
+from hvbuild.model.system import System
+from hvbuild.units import milliseconds, size_text
 
 
 def _services(ground: Ground) -> tuple[Service, ...]:
@@ -117,9 +119,9 @@ def _too_late(ground: Ground) -> Iterator[Finding]:
         at = next(time for name, time in reversed(rows) if name == label)
         if at > limit:
             yield Finding(
-                what=f"guest `{label}` starts after {ms(at)}, {ms(limit)} are allowed",
+                what=f"guest `{label}` starts after {milliseconds(at)}, {milliseconds(limit)} are allowed",
                 place=ground.guest_line(index),
-                story=tuple(f"{name}: done at {ms(time)}" for name, time in rows),
+                story=tuple(f"{name}: done at {milliseconds(time)}" for name, time in rows),
                 change="start it earlier, or give it less memory to clear",
                 numbers=(("start ns", at), ("limit ns", limit)),
             )
@@ -128,7 +130,9 @@ def _too_late(ground: Ground) -> Iterator[Finding]:
 def boot_is_in_time(ground: Ground) -> Answer:
     """Every guest runs within the limit for booting."""
     rows = boot_times(ground)
-    return judged(_too_late(ground), len(rows), f"last guest runs after {ms(rows[-1][1])} at the costly end")
+    return judged(
+        _too_late(ground), len(rows), f"last guest runs after {milliseconds(rows[-1][1])} at the costly end"
+    )
 
 
 def _unrestartable(ground: Ground) -> Iterator[Finding]:
@@ -191,9 +195,7 @@ def _lost_alone(ground: Ground) -> Iterator[Finding]:
             )
 
 
-def _reordered(ground: Ground, order: list[int]):  # type: ignore[no-untyped-def]
-    from dataclasses import replace  # noqa: PLC0415
-
+def _reordered(ground: Ground, order: list[int]) -> System:
     vms = tuple(ground.system.vms[index] for index in order)
     return replace(ground.system, vms=vms, host=replace(ground.system.host, launches=None))
 
@@ -201,11 +203,6 @@ def _reordered(ground: Ground, order: list[int]):  # type: ignore[no-untyped-def
 def any_order_fits(ground: Ground) -> Answer:
     """Memory suffices whichever guest starts last, as after a restart."""
     return judged(_lost_alone(ground), len(ground.system.vms), "each guest started last in turn")
-
-
-def knows_banks(ground: Ground) -> str:
-    """Silent where the host's memory is not known."""
-    return "" if ground.system.host.banks is not None else "the host's memory banks are not known"
 
 
 def mine(ground: Ground) -> str:
