@@ -10,7 +10,7 @@ from hvbuild.machine.claims import Claim
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
 from hvbuild.machine.profiles import PROFILES, Profile, profile
-from hvbuild.machine.threads import HostThread, cpu_count, host_threads, titled, under
+from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, host_threads, titled, under
 from hvbuild.model.plan import GuestPlan, Plan
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
@@ -62,8 +62,7 @@ class Ground:
     @cached_property
     def speeds(self) -> tuple[int, ...]:
         """Capacity of each pCPU; 1024 is the fastest kind of the board."""
-        known = {core.number: core.capacity for core in self.plan.stack.board.cores}
-        return tuple(known.get(cpu, 1024) for cpu in range(self.cpus))
+        return cpu_speeds(self.system, self.plan)
 
     def overhead_ns(self, thread: HostThread) -> int:
         """Host time of each job of `thread` besides its work: exits, switches there and back, moves."""

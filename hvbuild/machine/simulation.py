@@ -17,7 +17,7 @@ from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
 from hvbuild.machine.profiles import Profile
 from hvbuild.machine.program import engine_costs
 from hvbuild.machine.schedule import Costs, Schedule, simulate
-from hvbuild.machine.threads import HostThread, cpu_count, host_threads, titled, under
+from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, host_threads, titled, under
 from hvbuild.model.board import Board
 from hvbuild.model.plan import Plan
 from hvbuild.model.stack import Workload
@@ -66,8 +66,7 @@ class Bench:
     @cached_property
     def speeds(self) -> tuple[int, ...]:
         """Capacity of each pCPU; 1024 is the fastest kind of the board."""
-        known = {core.number: core.capacity for core in self.plan.stack.board.cores}
-        return tuple(known.get(cpu, 1024) for cpu in range(self.cpus))
+        return cpu_speeds(self.system, self.plan)
 
     @cached_property
     def costs(self) -> CostTable:

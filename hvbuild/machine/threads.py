@@ -82,6 +82,12 @@ def cpu_count(system: System, plan: Plan) -> int:
     return system.host.cpus or len(plan.stack.board.cores) or 1
 
 
+def cpu_speeds(system: System, plan: Plan) -> tuple[int, ...]:
+    """Capacity of each pCPU; 1024 is the fastest kind of the board, and one that the board does not say."""
+    known = {core.number: core.capacity for core in plan.stack.board.cores}
+    return tuple(known.get(cpu, 1024) for cpu in range(cpu_count(system, plan)))
+
+
 def host_threads(system: System, plan: Plan) -> tuple[HostThread, ...]:
     """Every vCPU of `system` in order of VMs, then every service of the plan's host."""
     count = cpu_count(system, plan)
