@@ -2,10 +2,10 @@
 
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.playing import ScheduleRun
-from hvbuild.certify.properties.times import ms
 from hvbuild.machine.course import course, main_blocker, remedy
 from hvbuild.machine.parts import Job, Part
 from hvbuild.units import duration_text
+from hvbuild.units import milliseconds as ms
 
 
 def lateness(run: ScheduleRun, part: Part, job: Job, bound: int) -> Finding:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from hvbuild.certify.ground import Ground, ground_of
-from hvbuild.certify.properties.times import ms
 from hvbuild.certify.subject import Subject
 from hvbuild.pages.drawings import guest_drawing, host_drawing, timeline_drawing
 from hvbuild.render.environment import Rendered, Templates
 from hvbuild.units import duration_text
+from hvbuild.units import milliseconds as ms
 
 TEMPLATE = "report.html.j2"
 # From a build folder (build/STACK/VARIANT) to the project that its sources belong to.

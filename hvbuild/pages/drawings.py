@@ -8,11 +8,11 @@ from hvbuild.certify.draws import Run
 from hvbuild.certify.families import schedule_fields, schedule_run
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.playing import ScheduleRun
-from hvbuild.certify.properties.times import ms
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.schedule import HOST, SWITCH
 from hvbuild.ranges import AddressRange
 from hvbuild.units import hex_address, size_text
+from hvbuild.units import milliseconds as ms
 
 _WIDTH = 640
 _ROW = 26

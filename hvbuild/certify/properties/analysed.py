@@ -11,7 +11,8 @@ from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.bounds import Bound, response_bound
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
-from hvbuild.units import duration_text, milliseconds
+from hvbuild.units import duration_text
+from hvbuild.units import milliseconds as ms
 
 
 def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, Bound]]:
@@ -23,11 +24,7 @@ def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, Bound]]:
 
 def _late(workload: str, thread: HostThread, bound: Bound) -> Finding:
     limit = int(thread.demand.bound or 0) if thread.demand is not None else 0
-    worst = (
-        f"answers after {milliseconds(bound.response_ns)}"
-        if bound.response_ns is not None
-        else "never gets done"
-    )
+    worst = f"answers after {ms(bound.response_ns)}" if bound.response_ns is not None else "never gets done"
     story = [
         f"{thread.spelled} and {', '.join(f'`{name}`' for name in bound.who)} become ready at one instant"
     ]
@@ -92,7 +89,7 @@ def _broken(thread: HostThread, server: HostThread, bound: Bound, limit: int) ->
     sched = server.sched
     budget = int(sched.initial_budget) if isinstance(sched, Sporadic) else 0
     period = int(sched.replenishment_period) if isinstance(sched, Sporadic) else 0
-    worst = milliseconds(bound.response_ns) if bound.response_ns is not None else "no bounded time"
+    worst = ms(bound.response_ns) if bound.response_ns is not None else "no bounded time"
     return Finding(
         what=f"sporadic `{server.name}` can hold `{thread.name}` up beyond its bound of "
         f"{duration_text(limit)}",

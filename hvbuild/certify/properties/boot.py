@@ -13,7 +13,8 @@ from hvbuild.machine.claims import ClaimKind
 from hvbuild.machine.memory import MemoryTerms, build_memory
 from hvbuild.model.host import Service
 from hvbuild.model.system import System
-from hvbuild.units import milliseconds, size_text
+from hvbuild.units import milliseconds as ms
+from hvbuild.units import size_text
 
 
 def _services(ground: Ground) -> tuple[Service, ...]:
@@ -119,9 +120,9 @@ def _too_late(ground: Ground) -> Iterator[Finding]:
         at = next(time for name, time in reversed(rows) if name == label)
         if at > limit:
             yield Finding(
-                what=f"guest `{label}` starts after {milliseconds(at)}, {milliseconds(limit)} are allowed",
+                what=f"guest `{label}` starts after {ms(at)}, {ms(limit)} are allowed",
                 place=ground.guest_line(index),
-                story=tuple(f"{name}: done at {milliseconds(time)}" for name, time in rows),
+                story=tuple(f"{name}: done at {ms(time)}" for name, time in rows),
                 change="start it earlier, or give it less memory to clear",
                 numbers=(("start ns", at), ("limit ns", limit)),
             )
@@ -130,9 +131,7 @@ def _too_late(ground: Ground) -> Iterator[Finding]:
 def boot_is_in_time(ground: Ground) -> Answer:
     """Every guest runs within the limit for booting."""
     rows = boot_times(ground)
-    return judged(
-        _too_late(ground), len(rows), f"last guest runs after {milliseconds(rows[-1][1])} at the costly end"
-    )
+    return judged(_too_late(ground), len(rows), f"last guest runs after {ms(rows[-1][1])} at the costly end")
 
 
 def _unrestartable(ground: Ground) -> Iterator[Finding]:

@@ -13,7 +13,8 @@ from hvbuild.certify.property import KERNELS, Family, Method, Property
 from hvbuild.machine.parts import Part
 from hvbuild.machine.schedule import SPINNING
 from hvbuild.model.vm import Sporadic
-from hvbuild.units import duration_text, milliseconds
+from hvbuild.units import duration_text
+from hvbuild.units import milliseconds as ms
 
 _WINDOW = 100_000_000
 
@@ -32,11 +33,11 @@ def sporadic_is_honest(ground: Ground, run: ScheduleRun) -> Finding | None:
         most, at = _most_in_window(_high_segments(run, part), period)
         if most > limit:
             return Finding(
-                what=f"{part.thread.spelled} holds its high priority for {milliseconds(most)} within "
+                what=f"{part.thread.spelled} holds its high priority for {ms(most)} within "
                 f"{duration_text(period)}",
                 place=part.thread.sched_origin,
                 story=(
-                    f"from {milliseconds(at)} on it runs at priority {sched.priority} for {milliseconds(most)}",
+                    f"from {ms(at)} on it runs at priority {sched.priority} for {ms(most)}",
                     _BUDGET_STORY,
                 ),
                 change="lower `max_repl` or the budget, or use another policy",
@@ -93,13 +94,13 @@ def _spinning(run: ScheduleRun, part: Part, start: int, end: int, bound: int) ->
     holders = [p.thread for p in run.parts if p.thread.guest == thread.guest and p.thread is not thread]
     spin = sum(row.end - row.start for row in run.segments_of(thread.name) if row.mode == SPINNING)
     return Finding(
-        what=f"`{thread.name}` spins for {milliseconds(end - start)} for a lock of guest `{thread.guest}`",
+        what=f"`{thread.name}` spins for {ms(end - start)} for a lock of guest `{thread.guest}`",
         place=thread.placement_origin or thread.sched_origin,
         others=tuple((row.placement_origin, f"`{row.name}` may hold the lock") for row in holders[:1]),
         story=(
-            f"{thread.spelled} starts to spin at {milliseconds(start)}",
+            f"{thread.spelled} starts to spin at {ms(start)}",
             f"{' and '.join(row.spelled for row in holders)} hold the lock and do not get to run",
-            f"`{thread.name}` burns {milliseconds(spin)} of CPU time in this run",
+            f"`{thread.name}` burns {ms(spin)} of CPU time in this run",
         ),
         change="give the vCPUs of the guest pCPUs of their own and one priority",
         numbers=(("spin ns", end - start), ("bound ns", bound)),
@@ -151,13 +152,13 @@ def _starved(ground: Ground, name: str, part: Part, amounts: tuple[int, int, int
     percent, owed, got, start = amounts
     row = (ground.system.host.partitions or {}).get(name)
     return Finding(
-        what=f"partition `{name}` gets {milliseconds(got)} of the {milliseconds(owed)} that its {percent} % promise in "
+        what=f"partition `{name}` gets {ms(got)} of the {ms(owed)} that its {percent} % promise in "
         "one window",
         place=part.thread.placement_origin,
         others=((row.origin, "its budget"),) if row is not None else (),
         story=(
             "every vCPU is always ready, so every partition wants all it can get",
-            f"between {milliseconds(start)} and {milliseconds(start + _WINDOW)} the threads of `{name}` run for {milliseconds(got)}",
+            f"between {ms(start)} and {ms(start + _WINDOW)} the threads of `{name}` run for {ms(got)}",
         ),
         change="widen the run masks of the partition's vCPUs, or change the budgets",
         numbers=(("got ns", got), ("owed ns", owed)),

@@ -9,7 +9,7 @@ from hvbuild.certify.outcome import Answer, Exhausted, Finding, Refused
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.property import Family, Method, Property, always
 from hvbuild.machine.threads import HostThread, cpus_text
-from hvbuild.units import milliseconds
+from hvbuild.units import milliseconds as ms
 
 
 def vcpus_of(threads: Iterable[HostThread]) -> tuple[HostThread, ...]:
@@ -243,13 +243,13 @@ def _unkicked(ground: Ground) -> Iterator[Finding]:
                     yield Finding(
                         what=f"the watchdog of guest `{vm.label}` can run out: `{thread.name}` may be "
                         "silent for "
-                        f"{milliseconds(silent)} (workload `{workload}`)",
+                        f"{ms(silent)} (workload `{workload}`)",
                         place=thread.load_origin,
                         others=((ground.guest_line(index), "the guest has a watchdog"),),
                         story=(
                             f"`{thread.name}` kicks the watchdog at the end of its work",
-                            f"one job ends at once, the next only {milliseconds(silent)} later; the device "
-                            f"fires after {milliseconds(limit)}",
+                            f"one job ends at once, the next only {ms(silent)} later; the device "
+                            f"fires after {ms(limit)}",
                         ),
                         change="tighten the bound, or let the guest program a longer time",
                         numbers=(("silent ns", silent), ("limit ns", limit)),

@@ -12,7 +12,7 @@ from hvbuild.certify.story import lateness, waiting
 from hvbuild.machine.bounds import response_bound
 from hvbuild.machine.parts import WORKING, Job, Part
 from hvbuild.model.vm import Sporadic
-from hvbuild.units import milliseconds
+from hvbuild.units import milliseconds as ms
 
 _WINDOW = 100_000_000
 
@@ -83,7 +83,7 @@ def stays_in_place(ground: Ground, run: ScheduleRun) -> Finding | None:
         if row.cpu not in allowed[row.thread]:
             thread = run.parts[row.thread].thread
             return Finding(
-                what=f"{thread.spelled} runs on CPU {row.cpu} at {milliseconds(row.start)}",
+                what=f"{thread.spelled} runs on CPU {row.cpu} at {ms(row.start)}",
                 place=thread.placement_origin,
                 change="none in the stack: the scheduler model breaks its own rule",
             )
@@ -97,7 +97,7 @@ def time_adds_up(_ground: Ground, run: ScheduleRun) -> Finding | None:
     ran = [0] * len(run.parts)
     for row in run.schedule.segments:
         if row.start < free[row.cpu] or row.start < ends.get(row.thread, 0) or row.end > run.horizon:
-            return _nonsense(run, f"CPU {row.cpu} runs two things at {milliseconds(row.start)}")
+            return _nonsense(run, f"CPU {row.cpu} runs two things at {ms(row.start)}")
         free[row.cpu] = ends[row.thread] = row.end
         if row.mode in WORKING:
             speed = run.schedule.scenario.speeds[row.cpu] if run.schedule.scenario.speeds else 1
@@ -130,7 +130,7 @@ def nobody_idles_past_work(ground: Ground, run: ScheduleRun) -> Finding | None:
             if below is not None:
                 at, who = below
                 return Finding(
-                    what=f"{thread.spelled} waits at {milliseconds(at)} while CPU {cpu} {who}",
+                    what=f"{thread.spelled} waits at {ms(at)} while CPU {cpu} {who}",
                     place=thread.sched_origin,
                     change="none in the stack: the scheduler model breaks its own rule",
                 )
@@ -176,8 +176,8 @@ def theory_holds(ground: Ground, run: ScheduleRun) -> Finding | None:
             found = lateness(run, part, job, bound)
             return Finding(
                 what=f"`{part.thread.name}` takes longer than analysis proves: "
-                f"{milliseconds(job.response(run.horizon))} "
-                f"against {milliseconds(bound)}",
+                f"{ms(job.response(run.horizon))} "
+                f"against {ms(bound)}",
                 place=found.place,
                 story=found.story,
                 change="none in the stack: the scheduler model and the analysis disagree",
