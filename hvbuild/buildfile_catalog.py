@@ -3,13 +3,12 @@
 The rows live in `schemas/buildfile.json`, each with its source; nothing here is a fact of its own.
 """
 
-import json
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
-from hvbuild.shipped import shipped_file
+from hvbuild.shipped import shipped_rows
 from hvbuild.values import dataclass
 
 
@@ -87,7 +86,7 @@ def find_attribute(rows: tuple[Attribute, ...], name: str, valued: bool) -> Attr
 @cache
 def buildfile_catalog() -> BuildfileCatalog:
     """The shipped catalogue."""
-    raw: dict[str, Any] = json.loads(shipped_file("schemas", "buildfile.json").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = shipped_rows("buildfile")
     return BuildfileCatalog(
         attributes=tuple(_attribute(row) for row in raw["attributes"]),
         modifiers=tuple(_attribute(row) for row in raw["modifiers"]),

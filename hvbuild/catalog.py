@@ -5,7 +5,6 @@ answers by release, a release falling back to its parent. A project adds rows of
 `Catalog.with_vdevs`, which leaves the shipped catalogue as it was.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -29,7 +28,7 @@ from hvbuild.catalog_rows import (
     variable_row,
     vdev_row,
 )
-from hvbuild.shipped import shipped_file
+from hvbuild.shipped import shipped_rows
 from hvbuild.values import dataclass
 
 R = TypeVar("R", bound=Row)
@@ -144,9 +143,7 @@ class Catalog:
 @cache
 def shipped_catalog() -> Catalog:
     """The catalogue that travels with hvbuild; read once for each process."""
-    language = json.loads(shipped_file("schemas", "qvmconf.json").read_text(encoding="utf-8"))
-    targets = json.loads(shipped_file("schemas", "targets.json").read_text(encoding="utf-8"))
-    return catalog_from(language, targets)
+    return catalog_from(shipped_rows("qvmconf"), shipped_rows("targets"))
 
 
 def catalog_from(language: Json, targets: Json) -> Catalog:

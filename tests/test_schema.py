@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from hvbuild.load.schema import schema, schema_names, validator_for, without_references
+from hvbuild.load.schema import schema, validator_for, without_references
+from hvbuild.shipped import shipped_schemas
 
 Steps = tuple[str | int, ...]
 # Values of these keys are free by design: what stands there is judged elsewhere.
@@ -22,7 +23,7 @@ NOT_IN_EDITORS = {
     "oneOf",
     "dependentSchemas",
 }
-NAMES = schema_names()
+NAMES = tuple(shipped_schemas())
 
 
 def parts(value: object, steps: Steps = ()) -> Iterator[tuple[Steps, dict[str, Any]]]:

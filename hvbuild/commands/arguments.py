@@ -114,12 +114,9 @@ class TargetType(click.ParamType[str]):
 
 
 def _target_names() -> list[str]:
-    import json
+    from hvbuild.shipped import shipped_rows
 
-    from hvbuild.shipped import shipped_file
-
-    rows = json.loads(shipped_file("schemas", "targets.json").read_text("utf-8"))["targets"]
-    return [row["name"] for row in rows]
+    return [row["name"] for row in shipped_rows("targets")["targets"]]
 
 
 PATH = PathType()

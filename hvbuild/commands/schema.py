@@ -5,8 +5,6 @@ import click
 from hvbuild.commands.answer import answering
 from hvbuild.report.outcome import Outcome
 
-_ENDING = ".schema.json"
-
 
 @answering("schema")
 @click.argument("name", required=False)
@@ -17,12 +15,9 @@ def command(name: str | None) -> Outcome:
     """
     import json
 
-    from hvbuild.shipped import shipped_folder
+    from hvbuild.shipped import shipped_schemas
 
-    paths = {
-        path.name.removesuffix(_ENDING): path
-        for path in sorted(shipped_folder("schemas").glob(f"*{_ENDING}"))
-    }
+    paths = shipped_schemas()
     if name is None:
         return Outcome(text="\n".join(paths), data={"format": "hvbuild-schemas/1", "schemas": list(paths)})
     if name not in paths:

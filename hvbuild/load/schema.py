@@ -15,7 +15,7 @@ from hvbuild.load.accept import Judge, acceptor
 from hvbuild.load.schema_wording import CODES as WORDING_CODES
 from hvbuild.load.schema_wording import SchemaFault, worded
 from hvbuild.load.tree import Mapping, plain
-from hvbuild.shipped import shipped_file, shipped_folder
+from hvbuild.shipped import shipped_schemas
 
 CODES = WORDING_CODES
 
@@ -37,19 +37,10 @@ _ANNOTATIONS = frozenset({"title", "description", "examples", "default", "errorM
 _ABOUT_KEYS = frozenset({"additionalProperties", "required", "dependentRequired", "propertyNames"})
 
 
-def schema_names() -> tuple[str, ...]:
-    """The names of the shipped schemas: `stack`, `board`, …"""
-    found = shipped_folder("schemas").glob("*.schema.json")
-    return tuple(sorted(path.name.removesuffix(".schema.json") for path in found))
-
-
 @cache
 def schema(name: str) -> dict[str, Any]:
     """The shipped schema `name`; KeyError where there is none."""
-    path = shipped_file("schemas", f"{name}.schema.json")
-    if not path.is_file():
-        raise KeyError(name)
-    loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = json.loads(shipped_schemas()[name].read_text(encoding="utf-8"))
     return loaded
 
 

@@ -1,9 +1,8 @@
 """The places that hvbuild prefers for virtual devices left at `auto`: rows of schemas/guest-map.json."""
 
-import json
 from functools import cache
 
-from hvbuild.shipped import shipped_file
+from hvbuild.shipped import shipped_rows
 from hvbuild.units import read_number
 from hvbuild.values import dataclass
 
@@ -32,8 +31,7 @@ class GuestMap:
 @cache
 def guest_map(architecture: str) -> GuestMap:
     """The conventions for `architecture`."""
-    data = json.loads(shipped_file("schemas", "guest-map.json").read_text(encoding="utf-8"))
-    row = data["architectures"][architecture]
+    row = shipped_rows("guest-map")["architectures"][architecture]
     slots = row.get("windows", {"base": "0x0", "size": "0x0", "granule": "0x1000"})
     return GuestMap(
         ram=read_number(row["ram"]) or 0,

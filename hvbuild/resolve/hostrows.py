@@ -1,10 +1,9 @@
 """What every host image holds: rows of schemas/host-image.json that apply to one release and architecture."""
 
-import json
 from functools import cache
 from typing import Any
 
-from hvbuild.shipped import shipped_file
+from hvbuild.shipped import shipped_rows
 from hvbuild.values import dataclass
 
 
@@ -34,7 +33,7 @@ class HostStep:
 
 @cache
 def _data() -> Any:
-    return json.loads(shipped_file("schemas", "host-image.json").read_text(encoding="utf-8"))
+    return shipped_rows("host-image")
 
 
 def host_rows(release: str, architecture: str) -> tuple[HostRow, ...]:

@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator
 
 from hvbuild.load.accept import acceptor
 from hvbuild.load.layers import load_layers
-from hvbuild.load.schema import schema, schema_names, without_references
+from hvbuild.load.schema import schema, without_references
 from hvbuild.load.tree import plain
 from hvbuild.project import project_stacks
+from hvbuild.shipped import shipped_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = st.sampled_from(
@@ -51,8 +52,8 @@ def documents() -> Iterator[tuple[str, Any]]:
 
 
 SHIPPED = list(documents())
-JUDGES = {name: acceptor(schema(name)) for name in schema_names()}
-LIBRARY = {name: Draft202012Validator(without_references(schema(name))) for name in schema_names()}
+JUDGES = {name: acceptor(schema(name)) for name in shipped_schemas()}
+LIBRARY = {name: Draft202012Validator(without_references(schema(name))) for name in shipped_schemas()}
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -1,13 +1,12 @@
 """The catalogue: well formed, cited, complete, and its releases fall back as they should."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.catalog_rows import OptionRow, Row, VdevRow
-from hvbuild.shipped import shipped_file
+from hvbuild.shipped import shipped_rows
 
 CATALOG = shipped_catalog()
 
@@ -38,7 +37,7 @@ def test_every_row_is_cited_and_says_how_sure_it_is() -> None:
 
 def test_every_word_of_the_data_is_read() -> None:
     """A key that the reader does not know would be data that nobody sees."""
-    data = json.loads(shipped_file("schemas", "qvmconf.json").read_text(encoding="utf-8"))
+    data = shipped_rows("qvmconf")
     option = {"name", "forms", "repeat", "opens", "prefix", "releases", "absence", "evidence", "source"}
     option |= {"values", "range", "default", "unit", "needs", "deprecated", "count"}
     device = {"name", "architecture", "implicit", "controller", "lines", "location", "interrupt", "space"}
