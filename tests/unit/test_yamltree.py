@@ -378,15 +378,20 @@ PIECES += (
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=25).map("".join))
 def test_no_text_raises_and_every_place_is_inside(text: str) -> None:
-    reading = read_yaml(text.encode(), "f")
-
-    assert (reading.root is None) <= bool(reading.faults)
-    for fault in reading.faults:
-        for label in fault.labels:
-            assert 0 <= label.span.start <= label.span.end <= len(reading.file.text)
+    assert_every_place_is_inside(text.encode())
 
 
-def test_no_bytes_raise() -> None:
+def assert_every_place_is_inside(data: bytes) -> None:
+    """What has no root has a fault, and every place of a fault or a leaf lies inside the text."""
+    reading = read_yaml(data, "f")
+    root = [] if reading.root is None else [leaf.span for _, leaf in leaves(reading.root)]
+
+    assert reading.root is not None or reading.faults
+    for span in (*root, *(label.span for fault in reading.faults for label in fault.labels)):
+        assert 0 <= span.start <= span.end <= len(reading.file.text)
+
+
+def test_no_bytes_raise_and_every_place_is_inside() -> None:
     chosen = random.Random(7)
     source = bytearray(TEXT.encode())
     for _ in range(300):
@@ -394,7 +399,7 @@ def test_no_bytes_raise() -> None:
         for _ in range(chosen.randrange(1, 6)):
             at = chosen.randrange(len(spoilt))
             spoilt[at : at + chosen.randrange(3)] = chosen.randbytes(chosen.randrange(3))
-        read_yaml(bytes(spoilt), "f")
+        assert_every_place_is_inside(bytes(spoilt))
 
 
 def own(text: str) -> object:
