@@ -68,7 +68,10 @@ def test_a_whole_real_file_survives(name: str, shared: Path, tmp_path: Path) -> 
 
 
 def test_fragments_survive_too(shared: Path, tmp_path: Path) -> None:
-    for source in sorted((shared / "corpus" / "qvmconf").glob(f"*{FRAGMENT}*")):
+    sources = sorted((shared / "corpus" / "qvmconf").glob(f"*{FRAGMENT}*"))
+
+    assert sources
+    for source in sources:
         made = adopt([source], "sa8155p", None, tmp_path / source.stem)
 
         assert difference(source, made.folder, made.guests[0]) == "same\n", source.name
