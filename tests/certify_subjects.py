@@ -1,6 +1,6 @@
 """Subjects for tests of certificates: a small sound system that guarantees speak about, and changes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -9,13 +9,13 @@ from builders import GIB, MIB, a_place, passed, ram, rom, vcpu, vdev, window
 
 from hvbuild.catalog import shipped_catalog
 from hvbuild.certify.subject import Subject
-from hvbuild.model.board import Architecture, Bank, Board, Core
+from hvbuild.model.board import Architecture, Bank, Board, Core, Device
 from hvbuild.model.evidence import GuestFacts, GuestNeeds
 from hvbuild.model.guest import Demand, Guest, Image
 from hvbuild.model.host import Host, Service
 from hvbuild.model.plan import GuestPlan, HostPlan, Launch, Plan
 from hvbuild.model.stack import CertificateTerms, Region, SharedMemory, Stack
-from hvbuild.model.system import HostDevice, HostFacts, HostRegion, System
+from hvbuild.model.system import HostFacts, HostRegion, System
 from hvbuild.model.vm import Load, RoundRobin, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.units import Nanoseconds
@@ -83,7 +83,7 @@ def the_host(regions: tuple[Region, ...] = (), cpus: int = 4, **more: Any) -> Ho
         ),
         "devices": MappingProxyType(
             {
-                "spi0": HostDevice(
+                "spi0": Device(
                     name="spi0",
                     windows=(AddressRange.sized(SPI, 0x1000),),
                     interrupts=(150,),
@@ -91,7 +91,7 @@ def the_host(regions: tuple[Region, ...] = (), cpus: int = 4, **more: Any) -> Ho
                     group="spi",
                     origin=a_place(),
                 ),
-                "gic": HostDevice(
+                "gic": Device(
                     name="gic", windows=(AddressRange.sized(GIC, 0x1000),), controller=True, origin=a_place()
                 ),
             }
@@ -251,6 +251,3 @@ def a_subject(
     }
     back = replace(system, vms=read_back) if read_back is not None else system
     return Subject(plan=plan, system=back, **{**defaults, **fields})
-
-
-Maker = Callable[[], Subject]

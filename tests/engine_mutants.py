@@ -53,9 +53,7 @@ def engine_with(mutant: Mutant | None) -> dict[str, Any]:
     return namespace
 
 
-def segments_of(
-    engine: dict[str, Any], scenario: Scenario, profile: Profile, limit: int = 20_000
-) -> tuple[Segment, ...] | str:
+def segments_of(engine: dict[str, Any], scenario: Scenario, profile: Profile) -> tuple[Segment, ...] | str:
     """The segments the engine gives, or what went wrong."""
     columns = Columns(scenario, profile.settings(), 4000)
     m = columns.memory

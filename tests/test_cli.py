@@ -306,7 +306,7 @@ def test_what_cannot_be_answered_is_one_line(command_of: Install) -> None:
     assert (said.code, said.out, said.err) == (Exit.NO_ANSWER, "", "hvbuild: mkifs is not on PATH\n")
 
 
-def test_a_fault_of_ours_is_seventy_with_all_that_repeats_it(command_of: Install, tmp_path: Path) -> None:
+def test_a_fault_of_ours_is_seventy_with_all_that_repeats_it(command_of: Install) -> None:
     command_of(raising(RecursionError("too deep")))
     said = say("check")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from hypothesis import HealthCheck, Phase, assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from qvmconf_machines import MACHINES, NAMES
 
@@ -43,7 +43,6 @@ from hvbuild.shipped import shipped_folder
 from hvbuild.source import SourceFile
 
 CATALOG = shipped_catalog()
-PHASES = (Phase.explicit, Phase.generate, Phase.shrink)
 TEMPLATES = Templates((shipped_folder("templates"),), "no-board", ())
 PC = frozenset({"hpet", "8259"})
 ADOPT_CODES = {row.code for row in CODES}

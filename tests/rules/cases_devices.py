@@ -26,7 +26,6 @@ PC = (
     vdev("timer8254", line=intr(0, "myioapic")),
     vdev("hpet", 0xF800_8000, (intr(0, "myioapic"), intr(8, "myioapic"))),
 )
-BLK = vdev("virtio-blk", 0x1C0D_0000, 41, hostdev="/dev/disk0")
 
 
 def one(*vdevs: Any, **more: Any) -> System:

@@ -84,7 +84,7 @@ def test_the_page_says_verdict_guarantees_story_and_line(refused: tuple[Certific
     assert result.statement["predicate"]["digest"] in text
 
 
-def test_the_page_is_the_same_each_time(refused: tuple[CertificateResult, str]) -> None:
+def test_the_page_is_the_same_each_time() -> None:
     vms = (make.qnx_vm(), make.linux_vm())
     subject = make.a_subject(declared=vms, examples=3)
     result = certify(subject)

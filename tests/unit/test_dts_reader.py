@@ -15,8 +15,6 @@ from hvbuild.formats.dts_nodes import Bytes, Cells, DtDocument, DtNode, PathRefe
 CORPUS = Path(__file__).parents[1] / "corpus/dts"
 FILES = sorted(CORPUS.glob("*.dts*"))
 
-OPERATORS = ["+", "-", "*", "/", "%", "<<", ">>", "&", "|", "^"]
-
 
 def read(name: str, **constants: int) -> DtDocument:
     return read_dts((CORPUS / name).read_text(encoding="utf-8"), name, constants)

@@ -190,9 +190,9 @@ def test_ticks_are_counted_in_guest_time() -> None:
     assert sum(isinstance(a, TakeTick) for a in actions) == 3
 
 
-@pytest.mark.parametrize(("key", "row"), sorted(OPERATIONS.items()))
-def test_operations_speak_of_devices_in_the_catalogue(key: tuple[str, str], row: object) -> None:
-    assert key[0] in shipped_catalog().vdevs
+@pytest.mark.parametrize("vdev", sorted({vdev for vdev, _ in OPERATIONS}))
+def test_operations_speak_of_devices_in_the_catalogue(vdev: str) -> None:
+    assert vdev in shipped_catalog().vdevs
 
 
 def test_the_catalogues_count_comes_before_the_table() -> None:

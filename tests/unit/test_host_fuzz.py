@@ -129,9 +129,7 @@ def damaged(draw: st.DrawFn, originals: list[str]) -> str:
     text = draw(st.sampled_from(originals))
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, min(len(text), start + 40)))
-    return (
-        text[:start] + draw(st.sampled_from(["", "{", "}", "[", '"', "\\", "<", "\n", "(", "é"])) + text[end:]
-    )
+    return text[:start] + draw(DAMAGE) + text[end:]
 
 
 def look_at_buildfile(text: str, target: str | None) -> None:

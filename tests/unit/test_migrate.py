@@ -95,7 +95,7 @@ def test_with_a_fault_in_one_file_none_is_written(trial: Path) -> None:
     assert (trial / "trial" / "stack.yaml").read_bytes() == before[trial / "trial" / "stack.yaml"]
 
 
-def test_a_file_without_format_or_that_is_no_yaml_is_refused(trial: Path, tmp_path: Path) -> None:
+def test_a_file_without_format_or_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
     for text, code in (("name: x\n", "HV0050"), ("a: [\n", "HV0004")):
         (tmp_path / "x.yaml").write_text(text)
         with pytest.raises(StackInvalid) as refused:
