@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hvbuild.building import Built, Draft, templates_of
+from hvbuild.certify.canonical import Json
 from hvbuild.certify.certificate import CertificateResult, Counterexample, certify, counterexamples_of
 from hvbuild.certify.codes import NO_SUCH_PROPERTY
 from hvbuild.certify.form import ACCEPTED, CERTIFICATE, ENVELOPE, REFUSED, REPORT, TIMINGS
@@ -81,7 +82,8 @@ def properties_of(checked: Checked) -> tuple[Property, ...]:
     try:
         found = own_properties((name.text for name in checked.properties), checked.place.root)
     except NoSuchProperty as fault:
-        faults.add(NO_SUCH_PROPERTY.at(checked.properties[0].span, str(fault)))
+        place = [name.span for name in checked.properties if name.text == fault.name][-1]
+        faults.add(NO_SUCH_PROPERTY.at(place, str(fault)))
     faults.barrier("certifying")
     return (*ALL_PROPERTIES, *found)
 
@@ -139,26 +141,12 @@ def certify_build(built: Built, terms: Terms, say: Callable[[str], None] | None 
     if say is not None:
         spent = ", ".join(f"{family} {seconds:.1f} s" for family, seconds in sorted(result.timings.items()))
         say(f"{subject.examples} runs for each sampled family: {spent}")
-    rows = tuple(result.statement["predicate"].get("properties", ()))
-    certified = Certified(
-        folder=built.folder,
-        verdict=result.verdict,
-        properties=rows,
-        diagnostics=(*built.diagnostics, *result.diagnostics),
-    )
     files = {certificate_name(terms.shard): result.data, TIMINGS: _timings(result)}
     files |= _envelope(result.data, terms.key)
     if terms.shard is None:
         files |= _report(built, subject, result.statement)
-    _write(built, properties, files, accepted=certified.accepted)
-    if certified.refused:
-        try:
-            keep_counterexamples(built.checked.place, result.counterexamples)
-        except OSError as fault:
-            # A stack that cannot be written is refused all the same; the certificate holds the runs as well.
-            if say is not None:
-                say(f"the failing runs cannot be kept with the stack: {fault}")
-    return certified
+    diagnostics = (*built.diagnostics, *result.diagnostics)
+    return _kept(built, properties, result.statement, files, diagnostics, say=say)
 
 
 def _judged(
@@ -190,28 +178,46 @@ def _judged(
     return campaign(subject, folder=kept, report=report, shard=shard, properties=properties)
 
 
-def merge_shards(built: Built, paths: Sequence[Path], key: Path | None = None) -> Certified:
+def merge_shards(
+    built: Built, paths: Sequence[Path], key: Path | None = None, say: Callable[[str], None] | None = None
+) -> Certified:
     """Join the certificates of all shards of `built`; nothing is written when they do not fit together."""
     merged = merge(paths)
     if merged.statement is None:
         raise StackInvalid("merging", merged.diagnostics)
-    predicate = merged.statement["predicate"]
+    parameters = merged.statement["predicate"]["parameters"]
+    properties = properties_of(built.checked)
+    terms = Terms(examples=parameters["examples"], seed=int(parameters["seed"]))
+    subject = subject_of(built.checked, built.draft, terms, properties)
+    files = {CERTIFICATE: merged.data, **_envelope(merged.data, key)}
+    files |= _report(built, subject, merged.statement)
+    return _kept(built, properties, merged.statement, files, merged.diagnostics, say=say)
+
+
+def _kept(
+    built: Built,
+    properties: tuple[Property, ...],
+    statement: Json,
+    files: dict[str, bytes],
+    diagnostics: tuple[Diagnostic, ...],
+    *,
+    say: Callable[[str], None] | None,
+) -> Certified:
+    """What was judged; its files are written, and the failing runs of a refused stack stored beside it."""
     certified = Certified(
         folder=built.folder,
-        verdict=merged.verdict,
-        properties=tuple(predicate["properties"]),
-        diagnostics=merged.diagnostics,
+        verdict=statement["predicate"]["verdict"],
+        properties=tuple(statement["predicate"].get("properties", ())),
+        diagnostics=diagnostics,
     )
-    properties = properties_of(built.checked)
-    subject = subject_of(built.checked, built.draft, Terms(seed=predicate["parameters"]["seed"]), properties)
-    files = {
-        CERTIFICATE: merged.data,
-        **_envelope(merged.data, key),
-        **_report(built, subject, merged.statement),
-    }
     _write(built, properties, files, accepted=certified.accepted)
     if certified.refused:
-        keep_counterexamples(built.checked.place, counterexamples_of(merged.statement))
+        try:
+            keep_counterexamples(built.checked.place, counterexamples_of(statement))
+        except OSError as fault:
+            # A stack that cannot be written is refused all the same; the certificate holds the runs as well.
+            if say is not None:
+                say(f"the failing runs cannot be kept with the stack: {fault}")
     return certified
 
 

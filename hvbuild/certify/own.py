@@ -11,26 +11,32 @@ from hvbuild.certify.property import Property
 
 
 class NoSuchProperty(Exception):  # noqa: N818 - says what is the case
-    """A name that leads to no guarantee; says why."""
+    """A name that leads to no guarantee, or to one that there is already; says why."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"`{name}` {why}")
+        self.name = name
 
 
 def own_properties(names: Iterable[str], folder: Path | None = None) -> tuple[Property, ...]:
     """Guarantees named as `module:ATTRIBUTE`, each a Property or a tuple of them.
 
-    Modules are looked for in `folder` first. NoSuchProperty where a name leads to none, or where a code
-    is given twice.
+    Modules are looked for in `folder`, too. NoSuchProperty where a name leads to none, or where a code is
+    given twice.
     """
-    if folder is not None and str(folder.resolve()) not in sys.path:
-        # Left there: processes that play runs import the same modules, and take the path over from this one.
-        sys.path.insert(0, str(folder.resolve()))
-    found: list[Property] = []
+    found: dict[str, Property] = {}
+    taken = {row.code for row in ALL_PROPERTIES}
     for name in names:
-        found += _named(name)
-    codes = [row.code for row in (*ALL_PROPERTIES, *found)]
-    twice = sorted({code for code in codes if codes.count(code) > 1})
-    if twice:
-        raise NoSuchProperty(f"given twice: {', '.join(twice)}")
-    return tuple(found)
+        if folder is not None and str(folder.resolve()) not in sys.path:
+            # Last, so that nothing of the project stands before a library; and left there: processes that
+            # play runs import the same modules, and take the path over from this one.
+            sys.path.append(str(folder.resolve()))
+        for row in _named(name):
+            if row.code in taken:
+                raise NoSuchProperty(name, f"gives `{row.code}`, which there is already")
+            taken.add(row.code)
+            found[row.code] = row
+    return tuple(found.values())
 
 
 def _named(name: str) -> tuple[Property, ...]:
@@ -39,12 +45,12 @@ def _named(name: str) -> tuple[Property, ...]:
         value = getattr(importlib.import_module(module), attribute or "PROPERTIES")
     except Exception as fault:
         # The module is somebody else's: whatever it raises is a fault of that module, told with its place.
-        raise NoSuchProperty(f"`{name}` cannot be had: {type(fault).__name__}: {fault}") from fault
+        raise NoSuchProperty(name, f"cannot be had: {type(fault).__name__}: {fault}") from fault
     rows = (
         (value,) if isinstance(value, Property) else tuple(value) if isinstance(value, tuple | list) else ()
     )
     if not rows or not all(isinstance(row, Property) for row in rows):
-        raise NoSuchProperty(f"`{name}` is no Property and no tuple of them")
+        raise NoSuchProperty(name, "is no Property and no tuple of them")
     return rows
 
 

@@ -79,7 +79,7 @@ def command(
 
     built = build(checked(opened(stack), variant), output)
     if merge:
-        return certified_outcome(merge_shards(built, merge, sign))
+        return certified_outcome(merge_shards(built, merge, sign, settings.say))
     terms = Terms(examples=examples, seed=seed or 0, shard=shard, key=sign, cluster=cluster or "")
     try:
         return certified_outcome(certify_build(built, terms, settings.say))
