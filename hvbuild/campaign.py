@@ -9,7 +9,6 @@ import io
 import json
 import os
 import pickle
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -32,6 +31,7 @@ from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
 from hvbuild.certify.statement import base_of
 from hvbuild.certify.subject import Subject
+from hvbuild.store import write_file
 
 Job = tuple[str, int, int]
 """Family, index and examples of one chunk."""
@@ -155,11 +155,8 @@ class _Room:
         """Hold `chunk` for good; a campaign that is broken off now goes on behind it."""
         self.done[chunk.key] = chunk
         self.played += chunk.examples
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.folder, suffix=".new")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(chunk_json(chunk), stream)
-        Path(name).replace(self.folder / f"{chunk.family}.{chunk.index}.json")
+        place = self.folder / f"{chunk.family}.{chunk.index}.json"
+        write_file(place, json.dumps(chunk_json(chunk)).encode())
 
     def leave(self) -> None:
         """Remove what was kept: the certificate holds it now."""

@@ -1,6 +1,5 @@
 """The guests' own files that a stack names, read from disk: what they tell is added to what rules see."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from hvbuild.model.guest import Image, Needs
 from hvbuild.model.plan import Plan
 from hvbuild.model.system import System
 from hvbuild.source import SourceFile
+from hvbuild.store import digest
 from hvbuild.verdicts import NamedDigest
 
 
@@ -43,7 +43,7 @@ def read_guest_files(plan: Plan, folder: Path) -> GuestReading:
                 faults.append(UNREADABLE.at(guest.guest.needs.origin, message, word))
                 inputs.append(NamedDigest(path.as_posix(), None))
                 continue
-            inputs.append(NamedDigest(path.as_posix(), hashlib.sha256(found).hexdigest()))
+            inputs.append(NamedDigest(path.as_posix(), digest(found)))
             file = SourceFile(path.as_posix(), found.decode("utf-8", "surrogateescape"))
             label = guest.vm.label
             facts[label] = _told(facts.get(label) or GuestFacts(), word, file)
@@ -84,7 +84,7 @@ def _image(image: Image, folder: Path) -> _ImageRead:
         entry=kind.entry,
         origin=image.origin,
     )
-    return _ImageRead(facts, NamedDigest(path.as_posix(), hashlib.sha256(found).hexdigest()))
+    return _ImageRead(facts, NamedDigest(path.as_posix(), digest(found)))
 
 
 def _named(needs: Needs) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """The files of one run: each read once, parsed once, and listed as an input with the digest of its bytes."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from hvbuild.load.spellings import modern
 from hvbuild.load.tree import Mapping
 from hvbuild.load.yamltree import Reading, read_yaml
 from hvbuild.source import SourceFile
+from hvbuild.store import digest
 from hvbuild.values import dataclass
 
 UNREADABLE = Code(
@@ -106,4 +106,4 @@ class Files:
         if reading.root is not None:
             root, notes = modern(reading.root, reading.file.text)
             reading = replace(reading, root=root) if notes else reading
-        return reading, Input(name, hashlib.sha256(data).hexdigest(), reading.file, reading.root, notes)
+        return reading, Input(name, digest(data), reading.file, reading.root, notes)

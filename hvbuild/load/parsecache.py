@@ -5,9 +5,7 @@ run code). Written beside its place and renamed, so that any number of processes
 that cannot be read or written, or holds anything unexpected, is as good as none.
 """
 
-import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from hvbuild.load.scalars import Oddity, read_plain
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
 from hvbuild.load.yamltree import Reading
 from hvbuild.source import SourceFile, Span
+from hvbuild.store import digest, write_file
 from hvbuild.values import dataclass
 from hvbuild.version import __version__
 
@@ -37,8 +36,8 @@ class ParseCache:
     def find(self, data: bytes, path: str) -> Reading | None:
         """The reading of the file `path` that holds `data`, or None where it is not held whole."""
         try:
-            digest, _, body = self._place(data).read_bytes().partition(b"\n")
-            if digest.decode() != hashlib.sha256(body).hexdigest():
+            seal, _, body = self._place(data).read_bytes().partition(b"\n")
+            if seal.decode() != digest(body):
                 return None
             file = SourceFile(path, data.decode())
             root = _node(json.loads(body), file)
@@ -55,37 +54,27 @@ class ParseCache:
             return
         encoded = body.encode()
         with suppress(OSError):
-            self._write(self._place(data), hashlib.sha256(encoded).hexdigest().encode() + b"\n" + encoded)
+            place = self._place(data)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _make_room(place.parent)
+            write_file(place, digest(encoded).encode() + b"\n" + encoded)
 
     def _place(self, data: bytes) -> Path:
-        key = hashlib.sha256(f"{self.version}/{_LAYOUT}\0".encode() + data).hexdigest()
+        key = digest(f"{self.version}/{_LAYOUT}\0".encode() + data)
         return self.folder / "trees" / f"{key}.json"
 
-    def _write(self, place: Path, content: bytes) -> None:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        self._make_room(place.parent)
-        import tempfile  # noqa: PLC0415 - only writing needs it
 
-        handle, name = tempfile.mkstemp(dir=place.parent, suffix=".new")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            os.replace(name, place)
-        except OSError:
-            os.unlink(name)
-            raise
-
-    def _make_room(self, folder: Path) -> None:
-        held = list(folder.iterdir())
-        if len(held) < _MOST_FILES:
-            return
-        dated = []
-        for path in held:
-            # Another process may have removed it since.
-            with suppress(OSError):
-                dated.append((path.stat().st_mtime_ns, path.name, path))
-        for _, _, path in sorted(dated)[: _MOST_FILES // 2]:
-            path.unlink(missing_ok=True)
+def _make_room(folder: Path) -> None:
+    held = list(folder.iterdir())
+    if len(held) < _MOST_FILES:
+        return
+    dated = []
+    for path in held:
+        # Another process may have removed it since.
+        with suppress(OSError):
+            dated.append((path.stat().st_mtime_ns, path.name, path))
+    for _, _, path in sorted(dated)[: _MOST_FILES // 2]:
+        path.unlink(missing_ok=True)
 
 
 def _layout(node: Node) -> list[Any]:
