@@ -23,6 +23,13 @@ class AddressRange:
         """The range of `size` bytes from `start`."""
         return cls(start, start + size)
 
+    @classmethod
+    def fitting(cls, start: int | None, size: int | None) -> "AddressRange | None":
+        """The same where both are known and it ends within 64 bits, else None."""
+        if start is None or size is None or start + size > LIMIT_64:
+            return None
+        return cls.sized(start, size)
+
     @property
     def size(self) -> int:
         """Its length in bytes."""

@@ -26,7 +26,7 @@ from hvbuild.ranges import AddressRange
 from hvbuild.render.hostview import service_words
 from hvbuild.resolve.hostrows import host_steps
 from hvbuild.source import Origin
-from hvbuild.units import LIMIT_64, duration_text
+from hvbuild.units import duration_text
 from hvbuild.values import dataclass
 
 BASE_FILE = "host.build"
@@ -142,7 +142,7 @@ def _reserve(image: Image, board: Board | None) -> tuple[list[Item], list[Left]]
     items: list[Item] = []
     left: list[Left] = []
     for item in image.boot.reservations if image.boot is not None else ():
-        window = AddressRange.sized(item.base, item.size) if item.base + item.size <= LIMIT_64 else None
+        window = AddressRange.fitting(item.base, item.size)
         if window in known:
             continue
         if item.keep and window is not None:

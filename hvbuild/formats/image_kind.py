@@ -3,7 +3,6 @@
 import struct
 
 from hvbuild.ranges import AddressRange
-from hvbuild.units import LIMIT_64
 from hvbuild.values import dataclass
 
 HEAD_BYTES = 64 * 1024
@@ -53,8 +52,9 @@ def _elf(head: bytes) -> ImageKind:
         if at + 56 > len(head):
             break
         kind, _, _, _, physical, _, length = struct.unpack_from("<IIQQQQQ", head, at)
-        if kind == _PT_LOAD and length and physical + length <= LIMIT_64:
-            loaded.append(AddressRange.sized(physical, length))
+        window = AddressRange.fitting(physical, length)
+        if kind == _PT_LOAD and length and window is not None:
+            loaded.append(window)
     if not loaded:
         return ImageKind(kind="elf", entry=entry or None)
     whole = AddressRange(min(each.start for each in loaded), max(each.end for each in loaded))

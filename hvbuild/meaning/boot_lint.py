@@ -9,7 +9,7 @@ from hvbuild.formats.buildfile import BuildDocument
 from hvbuild.model.image import Boot, Image
 from hvbuild.ranges import AddressRange, clashes
 from hvbuild.source import Origin
-from hvbuild.units import LIMIT_64, is_page_aligned
+from hvbuild.units import is_page_aligned
 
 _SOURCE = "mkifs source: parse_boot; QNX SDP, Building Embedded Systems: buildfile"
 _STARTUP = "startup library of SDP 7.x and 8.0: common_options.c, init_system_private.c"
@@ -203,8 +203,9 @@ def _ranges(boot: Boot) -> Iterator[tuple[AddressRange, str, Origin]]:
     items = [(item.base, item.size, "-r", item.origin) for item in boot.reservations]
     items += [(item.base, item.size, f"-L {item.name}", item.origin) for item in boot.regions]
     for base, size, name, origin in items:
-        if base + size <= LIMIT_64:
-            yield AddressRange.sized(base, size), name, origin
+        window = AddressRange.fitting(base, size)
+        if window is not None:
+            yield window, name, origin
 
 
 def reservations(boot: Boot) -> Iterator[Diagnostic]:

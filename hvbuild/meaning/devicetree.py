@@ -11,7 +11,6 @@ from hvbuild.model.system import HostFacts, HostRegion
 from hvbuild.model.tree import ListedName, TreeBank, TreeMemory, TreeRegion
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Span, origin_at
-from hvbuild.units import LIMIT_64
 
 # What a parent without its own cell properties means (Devicetree Specification, `#address-cells`).
 DEFAULT_CELLS = (2, 1)
@@ -91,13 +90,6 @@ def _joined(cells: Sequence[Cell]) -> int | None:
     return value
 
 
-def window_of(base: int | None, size: int | None) -> AddressRange | None:
-    """The range of `size` bytes from `base` where both are known and it fits 64 bits, else None."""
-    if base is None or size is None or base + size > LIMIT_64:
-        return None
-    return AddressRange.sized(base, size)
-
-
 def _regions(
     parent: DtNode, cells: tuple[int, int] | None, constants: Mapping[str, int]
 ) -> Iterator[TreeRegion]:
@@ -111,7 +103,9 @@ def _regions(
                 yield TreeRegion(
                     name=name,
                     names=frozenset({name}),
-                    window=window_of(expression_value(base, constants), expression_value(size, constants)),
+                    window=AddressRange.fitting(
+                        expression_value(base, constants), expression_value(size, constants)
+                    ),
                     size=expression_value(size, constants),
                     guard=item.guard,
                     origin=origin_at(item.span),
@@ -129,7 +123,7 @@ def _node_regions(node: DtNode, cells: tuple[int, int] | None) -> Iterator[TreeR
         yield TreeRegion(
             name=node.base_name if number == 0 else f"{node.base_name}[{number}]",
             names=frozenset(names if number == 0 else ()),
-            window=window_of(base, length),
+            window=AddressRange.fitting(base, length),
             size=length,
             no_map=node.property("no-map") is not None,
             reusable=node.property("reusable") is not None,
@@ -164,7 +158,7 @@ def _banks(root: DtNode) -> Iterator[TreeBank]:
         reg = node.property("reg")
         if reg is not None and (is_memory or node.base_name == "memory"):
             for base, size, span in reg_ranges(reg, cells):
-                window = window_of(base, size)
+                window = AddressRange.fitting(base, size)
                 if window is not None and window.size:
                     yield TreeBank(window=window, origin=origin_at(span))
 
@@ -187,7 +181,7 @@ def _order(document: DtDocument) -> Iterator[ListedName]:
 
 def _reserves(document: DtDocument) -> Iterator[AddressRange]:
     for reserve in document.reserves:
-        window = window_of(reserve.address, reserve.length)
+        window = AddressRange.fitting(reserve.address, reserve.length)
         if window is not None:
             yield window
 

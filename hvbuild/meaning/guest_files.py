@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from hvbuild.formats.dts_merge import merged, walk_paths
 from hvbuild.formats.dts_nodes import DtDocument, DtNode
-from hvbuild.meaning.devicetree import own_cells, reg_ranges, window_of
+from hvbuild.meaning.devicetree import own_cells, reg_ranges
 from hvbuild.model.evidence import GuestCommand, GuestTree, TreeDevice
 from hvbuild.model.image import CommandStep, Image
 from hvbuild.ranges import AddressRange
@@ -59,7 +59,7 @@ def _windows(nodes: dict[str, DtNode], parents: dict[str, DtNode], name: str) ->
 def _reg(node: DtNode, parent: DtNode) -> Iterator[AddressRange]:
     reg = node.property("reg")
     for base, size, _ in reg_ranges(reg, own_cells(parent)) if reg is not None else ():
-        window = window_of(base, size)
+        window = AddressRange.fitting(base, size)
         if window is not None and window.size:
             yield window
 

@@ -10,7 +10,7 @@ from hvbuild.meaning.command_line import cpus_of, peer_bindings
 from hvbuild.model.image import Boot, CommandStep, Image, QvmLaunch, WaitStep
 from hvbuild.model.system import HostFacts, HostPartition, HostRegion, HostService, Launch
 from hvbuild.ranges import AddressRange
-from hvbuild.units import LIMIT_64, Nanoseconds
+from hvbuild.units import Nanoseconds
 
 # `system NAME`, by convention the first statement of a qvmconf.
 _SYSTEM = re.compile(r'^[ \t]*system[ \t]+"?([^\s"#]+)', re.MULTILINE)
@@ -46,7 +46,10 @@ def host_facts(image: Image, systems: Mapping[str, str] | None = None) -> HostFa
 def _regions(boot: Boot) -> Mapping[str, HostRegion]:
     regions = {
         region.name: HostRegion(
-            name=region.name, window=_window(region.base, region.size), size=region.size, origin=region.origin
+            name=region.name,
+            window=AddressRange.fitting(region.base, region.size),
+            size=region.size,
+            origin=region.origin,
         )
         for region in boot.regions
     }
@@ -57,13 +60,11 @@ def _regions(boot: Boot) -> Mapping[str, HostRegion]:
 
 def _reserved(boot: Boot) -> tuple[HostRegion, ...]:
     return tuple(
-        HostRegion(name="", window=_window(item.base, item.size), size=item.size, origin=item.origin)
+        HostRegion(
+            name="", window=AddressRange.fitting(item.base, item.size), size=item.size, origin=item.origin
+        )
         for item in boot.reservations
     )
-
-
-def _window(base: int, size: int) -> AddressRange | None:
-    return AddressRange.sized(base, size) if base + size <= LIMIT_64 else None
 
 
 def _clusters(boot: Boot) -> Mapping[str, frozenset[int]]:

@@ -13,7 +13,7 @@ from hvbuild.formats.qvmconf_tokens import is_marker
 from hvbuild.model.vm import Amount, Load, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import Span
-from hvbuild.units import LIMIT_64, hex_address
+from hvbuild.units import hex_address
 
 _FAMILY = {"aarch64": "arm", "x86_64": "x86", "arm": "arm", "x86": "x86"}
 _FAMILY_TEXT = {"arm": "Arm", "x86": "x86"}
@@ -118,8 +118,8 @@ def _blocks(vm: VmConfig) -> Iterator[_Placed]:
 
 
 def _window(start: Amount, length: Amount | None) -> AddressRange | None:
-    if isinstance(start, int) and isinstance(length, int) and start + length <= LIMIT_64:
-        return AddressRange.sized(start, length)
+    if isinstance(start, int) and isinstance(length, int):
+        return AddressRange.fitting(start, length)
     return None
 
 

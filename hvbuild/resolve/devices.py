@@ -20,7 +20,7 @@ from hvbuild.model.vm import (
 from hvbuild.ranges import AddressRange, first_fit
 from hvbuild.resolve.guestmap import GuestMap, guest_map
 from hvbuild.resolve.ledger import Ledger
-from hvbuild.units import LIMIT_64, hex_address
+from hvbuild.units import hex_address
 
 # Devices handed through are registers unless their DMA is known: read and write, `n` no DMA, `d` DMA
 # (QNX Hypervisor 7.1 and 8.0, `vm/pass`).
@@ -69,8 +69,9 @@ class GuestSpace:
 
     def _keep(self, start: int, size: int) -> None:
         # A range past the last address has a rule of its own and is nobody's neighbour.
-        if start + size <= LIMIT_64:
-            self._windows.append(AddressRange.sized(start, size))
+        window = AddressRange.fitting(start, size)
+        if window is not None:
+            self._windows.append(window)
 
     def _take(self, location: Location) -> None:
         if not isinstance(location.start, int):

@@ -12,7 +12,7 @@ from hvbuild.model.stack import Region, Stack
 from hvbuild.model.vm import AsinfoLength, AsinfoStart, Memory, Pass, PassWindow, Space
 from hvbuild.ranges import AddressRange, first_fit
 from hvbuild.resolve.ledger import Ledger
-from hvbuild.units import LIMIT_64, hex_address, size_text
+from hvbuild.units import hex_address, size_text
 
 # The letters of working Qualcomm guests for memory handed over as their RAM (Android SDV IVI sample).
 RAM_FLAGS = "rwcxm"
@@ -44,9 +44,7 @@ def place_regions(stack: Stack, ledger: Ledger, faults: Diagnostics) -> tuple[Pl
 
 
 def _pinned(region: Region) -> AddressRange | None:
-    if not isinstance(region.base, int) or region.size is None or region.base + region.size > LIMIT_64:
-        return None
-    return AddressRange.sized(region.base, region.size)
+    return AddressRange.fitting(region.base if isinstance(region.base, int) else None, region.size)
 
 
 def _fit(

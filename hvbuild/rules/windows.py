@@ -8,7 +8,7 @@ from hvbuild.model.system import System
 from hvbuild.model.vm import Location, Space, Vdev, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import Origin
-from hvbuild.units import LIMIT_64, read_number, read_qvm_address
+from hvbuild.units import read_number, read_qvm_address
 from hvbuild.values import dataclass
 
 # A device whose size nobody tells us answers at least the registers of a memory-mapped VIRTIO device.
@@ -79,8 +79,9 @@ def _piece(vdev: Vdev, row: WindowRow, vm: VmConfig, system: System, space: Spac
     text = option.values[0].split(",")[0] if option is not None and option.values else ""
     start = read_qvm_address(text)
     if option is not None:
-        if start is not None and start + size <= LIMIT_64:
-            yield VdevWindow(AddressRange.sized(start, size), Space.MEM, option.origin or vdev.origin)
+        window = AddressRange.fitting(start, size)
+        if window is not None:
+            yield VdevWindow(window, Space.MEM, option.origin or vdev.origin)
     elif row.default is not None and row.default_evidence in _SURE and vdev.location is None:
         yield VdevWindow(AddressRange.sized(row.default, size), space, vdev.origin, by_default=True)
 

@@ -98,3 +98,12 @@ def test_first_fit_is_the_lowest_place_in_the_first_bank_that_has_one(
     )
 
     assert expected == first_fit(size, align, banks, taken)
+
+
+def test_a_range_fits_where_both_numbers_are_known_and_it_ends_within_64_bits() -> None:
+    top = (1 << 64) - 0x1000
+
+    assert AddressRange.fitting(top, 0x1000) == AddressRange(top, 1 << 64)
+    assert AddressRange.fitting(top, 0x1001) is None
+    assert AddressRange.fitting(None, 1) is None
+    assert AddressRange.fitting(0, None) is None
