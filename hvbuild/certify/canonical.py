@@ -13,7 +13,11 @@ _EXACT = (1 << 53) - 1
 
 
 class NotCanonical(Exception):  # noqa: N818 - says what the bytes are not
-    """Bytes or values that have no canonical form; the text says why."""
+    """Bytes that are not the canonical form of any value; the text says why."""
+
+
+class OtherForm(NotCanonical):
+    """Bytes that spell a value, and not in its canonical form."""
 
 
 def plain(value: Any) -> Any:
@@ -47,7 +51,7 @@ def read_canonical(data: bytes) -> Any:
         raise NotCanonical(_short(fault)) from None
     if again != data:
         at = next((i for i, (a, b) in enumerate(zip(data, again, strict=False)) if a != b), len(again))
-        raise NotCanonical(f"differs from its canonical form at byte {min(at, len(data))}")
+        raise OtherForm(f"differs from its canonical form at byte {min(at, len(data))}")
     return value
 
 

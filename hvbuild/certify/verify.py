@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hvbuild.certify import form
-from hvbuild.certify.canonical import Json, NotCanonical, digest_of, read_canonical, sha256
+from hvbuild.certify.canonical import Json, NotCanonical, OtherForm, digest_of, read_canonical, sha256
 from hvbuild.certify.codes import (
     ARTIFACT_CHANGED,
     ARTIFACT_MISSING,
@@ -71,7 +71,7 @@ def verify(
     try:
         statement = read_canonical(data)
     except NotCanonical as fault:
-        code = NOT_CANONICAL if "canonical" in str(fault) else NOT_A_CERTIFICATE
+        code = NOT_CANONICAL if isinstance(fault, OtherForm) else NOT_A_CERTIFICATE
         return _refused(code, place, f"`{place.name}`: {fault}")
     wrong = _shape(statement)
     if wrong:
