@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from doit.exceptions import TaskError
+
 from hvbuild.freshness import Digests, is_fresh
 from hvbuild.matrix import Product, products_of
 from hvbuild.project import PROJECT_FILE
@@ -128,7 +130,7 @@ def _is_checked(product: Product) -> IsDone:
     return current
 
 
-def run_once(words: tuple[str, ...], done: IsDone) -> bool:
+def run_once(words: tuple[str, ...], done: IsDone) -> bool | TaskError:
     """Run `hvbuild WORDS`, or wait for another doit that does so now and take what it made."""
     key = "\0".join((str(Path.cwd()), *words))
     place = cache_folder(os.environ) / "running" / hashlib.sha256(key.encode()).hexdigest()
@@ -141,14 +143,23 @@ def run_once(words: tuple[str, ...], done: IsDone) -> bool:
         # A cache that cannot be written keeps nobody from building; build folders have locks of their own.
         return run_command(words)
     with locked(place, patience=_LONGEST):
-        return done(Digests({})) or run_command(words)
+        return True if done(Digests({})) else run_command(words)
 
 
 # Certificates of large systems take minutes; a day tells a stuck build from a long one.
 _LONGEST = 86_400.0
 
 
-def run_command(words: tuple[str, ...]) -> bool:
-    """Run `hvbuild WORDS` in a process of its own, so that tasks run side by side; True when it says yes."""
+def run_command(words: tuple[str, ...]) -> bool | TaskError:
+    """Run `hvbuild WORDS` in a process of its own, so that tasks run side by side; True when it says yes.
+
+    Where it could not answer (exit 2, or 70 for its own fault) the answer is doit's error, with which doit
+    ends in 2 as well; a task that merely fails ends doit in 1.
+    """
     finished = subprocess.run([sys.executable, "-m", "hvbuild", *words, "-q"], check=False)  # noqa: S603
+    if finished.returncode in _NO_ANSWER:
+        return TaskError(f"hvbuild {' '.join(words)}: exit {finished.returncode}")
     return finished.returncode == 0
+
+
+_NO_ANSWER = (2, 70)

@@ -98,6 +98,19 @@ def test_a_fault_stops_its_own_variant_only(project: Path) -> None:
     assert doit(project, "build").returncode == 0
 
 
+def test_an_image_without_an_sdp_ends_in_two_and_names_what_is_missing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QNX_TARGET", raising=False)
+    monkeypatch.delenv("QNX_HOST", raising=False)
+    monkeypatch.setenv("PATH", "/nowhere")
+    imaged = doit(project, "image:x86-qemu/base")
+
+    assert imaged.returncode == 2, imaged.stdout + imaged.stderr
+    assert "error[HV5501]" in imaged.stdout
+    assert "startup-x86" in imaged.stdout
+
+
 def test_listing_shows_each_step(project: Path) -> None:
     listed = doit(project, "list", "--all")
 
