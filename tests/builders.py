@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
+from hvbuild.model.board import Device
 from hvbuild.model.system import (
-    HostDevice,
     HostFacts,
     HostPartition,
     HostRegion,
@@ -159,12 +159,12 @@ def regions(*rows: HostRegion) -> Mapping[str, HostRegion]:
     return {row.name: row for row in rows}
 
 
-def device(name: str, start: int, size: int = 0x1000, **more: Any) -> HostDevice:
+def device(name: str, start: int, size: int = 0x1000, **more: Any) -> Device:
     windows = more.pop("windows", (AddressRange.sized(start, size),))
-    return HostDevice(name=name, windows=windows, origin=a_place(), **more)
+    return Device(name=name, windows=windows, origin=a_place(), **more)
 
 
-def devices(*rows: HostDevice) -> Mapping[str, HostDevice]:
+def devices(*rows: Device) -> Mapping[str, Device]:
     return {row.name: row for row in rows}
 
 

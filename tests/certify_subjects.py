@@ -9,13 +9,13 @@ from builders import GIB, MIB, a_place, passed, ram, rom, vcpu, vdev, window
 
 from hvbuild.catalog import shipped_catalog
 from hvbuild.certify.subject import Subject
-from hvbuild.model.board import Architecture, Bank, Board, Core
+from hvbuild.model.board import Architecture, Bank, Board, Core, Device
 from hvbuild.model.evidence import GuestFacts, GuestNeeds
 from hvbuild.model.guest import Demand, Guest, Image
 from hvbuild.model.host import Host, Service
 from hvbuild.model.plan import GuestPlan, HostPlan, Launch, Plan
 from hvbuild.model.stack import CertificateTerms, Region, SharedMemory, Stack
-from hvbuild.model.system import HostDevice, HostFacts, HostRegion, System
+from hvbuild.model.system import HostFacts, HostRegion, System
 from hvbuild.model.vm import Load, RoundRobin, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.units import Nanoseconds
@@ -83,7 +83,7 @@ def the_host(regions: tuple[Region, ...] = (), cpus: int = 4, **more: Any) -> Ho
         ),
         "devices": MappingProxyType(
             {
-                "spi0": HostDevice(
+                "spi0": Device(
                     name="spi0",
                     windows=(AddressRange.sized(SPI, 0x1000),),
                     interrupts=(150,),
@@ -91,7 +91,7 @@ def the_host(regions: tuple[Region, ...] = (), cpus: int = 4, **more: Any) -> Ho
                     group="spi",
                     origin=a_place(),
                 ),
-                "gic": HostDevice(
+                "gic": Device(
                     name="gic", windows=(AddressRange.sized(GIC, 0x1000),), controller=True, origin=a_place()
                 ),
             }

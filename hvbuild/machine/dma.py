@@ -12,7 +12,8 @@ from enum import StrEnum
 from hvbuild.machine.claims import Claim, ClaimKind
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.memory import MachineMemory
-from hvbuild.model.system import HostDevice, System
+from hvbuild.model.board import Device
+from hvbuild.model.system import System
 from hvbuild.ranges import AddressRange, gaps, merged
 from hvbuild.source import NOWHERE, Origin
 
@@ -62,7 +63,7 @@ def own_memory(guest: GuestMemory) -> tuple[AddressRange, ...]:
     )
 
 
-def device_of(system: System, claim: Claim, guest: GuestMemory) -> HostDevice | None:
+def device_of(system: System, claim: Claim, guest: GuestMemory) -> Device | None:
     """The board's device behind a pass-through claim, by its host window, else by its name."""
     devices = system.host.devices or {}
     host = [AddressRange.sized(s.host, s.window.size) for s in guest.segments if s.claim is claim and s.host]
@@ -77,7 +78,7 @@ class _Handed:
     """A device as handed to a guest; `masters` None: nobody knows whether it does DMA."""
 
     name: str
-    device: HostDevice | None
+    device: Device | None
     said: bool | None
     masters: bool | None
     origin: Origin
@@ -149,9 +150,7 @@ def _containment(system: System, unity: bool, said: bool | None) -> tuple[Contai
     return Containment.UNRESTRICTED, f"{lacking}, and qvm was not told that the device does DMA"
 
 
-def _grouped(
-    memory: MachineMemory, guest: GuestMemory, device: HostDevice | None
-) -> tuple[AddressRange, ...]:
+def _grouped(memory: MachineMemory, guest: GuestMemory, device: Device | None) -> tuple[AddressRange, ...]:
     """Own memory, joined by that of every VM whose device the SMMU cannot tell from this one."""
     own = list(own_memory(guest))
     if device is None or not (device.stream_ids or device.group):
@@ -163,7 +162,7 @@ def _grouped(
     return merged(own)
 
 
-def _inseparable(one: HostDevice, two: HostDevice) -> bool:
+def _inseparable(one: Device, two: Device) -> bool:
     streams = set(one.stream_ids) & set(two.stream_ids)
     return bool(streams) or bool(one.group and one.group == two.group)
 

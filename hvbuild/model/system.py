@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
 
+from hvbuild.model.board import Device
 from hvbuild.model.evidence import GuestFacts
 from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Sched, VmConfig
 from hvbuild.ranges import AddressRange
@@ -33,22 +34,6 @@ class HostRegion:
     external: bool = False
     cleared: bool | None = None
     before: str = ""
-    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostDevice:
-    """A device of the board: its register windows and interrupts, and whether it masters the bus."""
-
-    name: str
-    windows: tuple[AddressRange, ...] = ()
-    interrupts: tuple[int, ...] = ()
-    dma: bool | None = None
-    stream_ids: tuple[int, ...] = ()
-    group: str = ""
-    drivers: tuple[str, ...] = ()
-    controller: bool = False
-    pci: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -112,7 +97,7 @@ class HostFacts:
     banks: tuple[HostRegion, ...] | None = None
     regions: Mapping[str, HostRegion] | None = None
     reserved: tuple[HostRegion, ...] = ()
-    devices: Mapping[str, HostDevice] | None = None
+    devices: Mapping[str, Device] | None = None
     clusters: Mapping[str, frozenset[int]] | None = None
     partitions: Mapping[str, HostPartition] | None = None
     services: tuple[HostService, ...] | None = None

@@ -6,7 +6,6 @@ from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
 from hvbuild.model.plan import GuestPlan, HostPlan, PlacedRegion
 from hvbuild.model.stack import Stack
 from hvbuild.model.system import (
-    HostDevice,
     HostFacts,
     HostPartition,
     HostRegion,
@@ -69,7 +68,7 @@ def _host(
         ),
         regions=MappingProxyType({region.name: region for region in _regions(stack, regions)}),
         reserved=_reserved(stack),
-        devices=MappingProxyType({device.name: device for device in _devices(stack)}),
+        devices=MappingProxyType({device.name: device for device in stack.board.devices}),
         clusters=MappingProxyType(_clusters(stack)) if mine else None,
         partitions=MappingProxyType(_partitions(stack)) if mine else None,
         services=_services(stack) if mine else None,
@@ -125,24 +124,6 @@ def _reserved(stack: Stack) -> tuple[HostRegion, ...]:
         for window, name, origin in stack.host.reserve
     )
     return firmware + startup
-
-
-def _devices(stack: Stack) -> tuple[HostDevice, ...]:
-    return tuple(
-        HostDevice(
-            name=device.name,
-            windows=device.windows,
-            interrupts=device.interrupts,
-            dma=device.dma,
-            stream_ids=device.stream_ids,
-            group=device.group,
-            drivers=device.drivers,
-            controller=device.controller,
-            pci=device.pci,
-            origin=device.origin,
-        )
-        for device in stack.board.devices
-    )
 
 
 def _clusters(stack: Stack) -> dict[str, frozenset[int]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hvbuild.diagnostics import Severity, other
-from hvbuild.model.system import HostDevice
+from hvbuild.model.board import Device
 from hvbuild.model.vm import Pass, PassWindow, Space
 from hvbuild.ranges import AddressRange, clashes
 from hvbuild.rules.rule import Finding, found, rule
@@ -24,7 +24,7 @@ def dma_windows(scene: VmScene) -> Iterator[tuple[Pass, PassWindow]]:
                 yield each, location
 
 
-def device_of(scene: VmScene, context: Pass) -> HostDevice | None:
+def device_of(scene: VmScene, context: Pass) -> Device | None:
     """The board device that a `pass` hands over, by its name or by its registers."""
     devices = scene.host.devices or {}
     if context.device:
@@ -252,7 +252,7 @@ def device_passed_twice(scene: Scene) -> Iterator[Finding]:
 )
 def device_group_split(scene: Scene) -> Iterator[Finding]:
     """Devices that share a bus group or a stream id go to different owners."""
-    owners: dict[str, tuple[str, HostDevice, Origin]] = {}
+    owners: dict[str, tuple[str, Device, Origin]] = {}
     for vm in scene.vms:
         for each in vm.vm.passes:
             device = device_of(vm, each)
@@ -315,15 +315,15 @@ def write_only_pass(scene: VmScene) -> Iterator[Finding]:
                 )
 
 
-def _groups(device: HostDevice | None) -> tuple[str, ...]:
+def _groups(device: Device | None) -> tuple[str, ...]:
     if device is None:
         return ()
     streams = tuple(f"stream id {number:#x}" for number in device.stream_ids)
     return (*((f"group `{device.group}`",) if device.group else ()), *streams)
 
 
-def _on_devices(scene: Scene) -> Iterator[tuple[Handed, HostDevice]]:
-    everything: list[tuple[AddressRange, Handed | HostDevice]] = [
+def _on_devices(scene: Scene) -> Iterator[tuple[Handed, Device]]:
+    everything: list[tuple[AddressRange, Handed | Device]] = [
         (handed.window, handed) for handed in scene.handed
     ]
     for each in (scene.host.devices or {}).values():
@@ -331,7 +331,7 @@ def _on_devices(scene: Scene) -> Iterator[tuple[Handed, HostDevice]]:
     seen: set[tuple[int, str]] = set()
     for first, second in clashes(everything):
         for handed, device in ((first, second), (second, first)):
-            if not isinstance(handed, Handed) or not isinstance(device, HostDevice):
+            if not isinstance(handed, Handed) or not isinstance(device, Device):
                 continue
             if (id(handed), device.name) not in seen:
                 seen.add((id(handed), device.name))

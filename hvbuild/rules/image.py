@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.diagnostics import Severity, other
-from hvbuild.model.system import HostDevice, HostService
+from hvbuild.model.board import Device
+from hvbuild.model.system import HostService
 from hvbuild.model.vm import Load, Pass, Vdev
 from hvbuild.ranges import AddressRange
 from hvbuild.rules.containment import device_of
@@ -177,12 +178,12 @@ def host_driver_left(scene: Scene) -> Iterator[Finding]:
                 )
 
 
-def _registers(scene: VmScene, each: Pass) -> HostDevice:
+def _registers(scene: VmScene, each: Pass) -> Device:
     """What is handed over where no board tells of its devices: known by the addresses alone."""
     starts = (scene.system.amount(w.start if w.host is None else w.host) for w in each.windows)
     windows = tuple(AddressRange.sized(start, 1) for start in starts if start is not None)
     name = hex_address(windows[0].start) if windows else ""
-    return HostDevice(name=name, windows=windows)
+    return Device(name=name, windows=windows)
 
 
 def _drivers(scene: Scene) -> dict[tuple[str, str], list[HostService]]:
@@ -200,7 +201,7 @@ def _drivers(scene: Scene) -> dict[tuple[str, str], list[HostService]]:
 
 
 def _driving(
-    device: HostDevice, drivers: dict[tuple[str, str], list[HostService]]
+    device: Device, drivers: dict[tuple[str, str], list[HostService]]
 ) -> Iterator[tuple[HostService, str]]:
     """The services that drive `device` and how that is known, each service once, the surest word first."""
     keys = [("drives it", device.name)]

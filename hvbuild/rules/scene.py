@@ -7,8 +7,9 @@ from functools import cached_property
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog, shipped_catalog
+from hvbuild.model.board import Device
 from hvbuild.model.evidence import GuestFacts
-from hvbuild.model.system import HostDevice, HostFacts, HostRegion, HostService, Launch, System
+from hvbuild.model.system import HostFacts, HostRegion, HostService, Launch, System
 from hvbuild.model.vm import (
     AsinfoLength,
     AsinfoStart,
@@ -247,7 +248,7 @@ class Scene:
         return index
 
     @cached_property
-    def raisers(self) -> dict[int, HostDevice]:
+    def raisers(self) -> dict[int, Device]:
         """The board device that raises each host interrupt."""
         devices = (self.host.devices or {}).values()
         return {number: device for device in devices for number in device.interrupts}

@@ -26,7 +26,8 @@ from hvbuild.machine.memory import MachineMemory, build_memory
 from hvbuild.machine.program import Action, NextPeriod, Work, compile_program
 from hvbuild.machine.scenario import Burst, Scenario, Thread
 from hvbuild.machine.schedule import Schedule, simulate
-from hvbuild.model.system import HostDevice, System
+from hvbuild.model.board import Device
+from hvbuild.model.system import System
 from hvbuild.model.vm import Pass, PassPci
 from hvbuild.ranges import AddressRange
 from hvbuild.units import Nanoseconds
@@ -135,8 +136,8 @@ def test_a_watchdog_that_only_warns_ends_nothing() -> None:
 
 # --- DMA ---------------------------------------------------------------------------------------------------
 
-SPI = HostDevice(name="spi", windows=(AddressRange.sized(0xFE204000, 0x1000),), dma=True, stream_ids=(5,))
-NET = HostDevice(name="net", windows=(AddressRange.sized(0xFE300000, 0x1000),), dma=True, stream_ids=(5,))
+SPI = Device(name="spi", windows=(AddressRange.sized(0xFE204000, 0x1000),), dma=True, stream_ids=(5,))
+NET = Device(name="net", windows=(AddressRange.sized(0xFE300000, 0x1000),), dma=True, stream_ids=(5,))
 
 
 def with_devices(made: System, smmu: bool | None, manager: bool | None) -> MachineMemory:
@@ -195,7 +196,7 @@ def test_a_pci_device_masters_the_bus_unless_the_board_says_otherwise() -> None:
     made = system(
         vm("a", ram(0, MIB), passes=[card]), facts=host((0x80000000, 8 * MIB), architecture="x86_64")
     )
-    quiet = HostDevice(name="uart", pci="0:2.0", dma=False)
+    quiet = Device(name="uart", pci="0:2.0", dma=False)
     silent = replace(made, host=replace(made.host, devices=MappingProxyType({"uart": quiet})))
 
     assert [(row.device, row.containment) for row in reaches(with_devices(made, True, True))] == [

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hvbuild.model.system import HostDevice, HostFacts, HostPartition, HostRegion, Launch, System
+from hvbuild.model.board import Device
+from hvbuild.model.system import HostFacts, HostPartition, HostRegion, Launch, System
 from hvbuild.model.vm import (
     AsinfoLength,
     AsinfoStart,
@@ -116,12 +117,10 @@ HOST = HostFacts(
     reserved=(HostRegion(name="tz", window=AddressRange(0x4000_0000, 0x4010_0000)),),
     devices=MappingProxyType(
         {
-            "uart0": HostDevice(
+            "uart0": Device(
                 name="uart0", windows=(AddressRange(0xFE20_1000, 0xFE20_2000),), interrupts=(153,)
             ),
-            "spi0": HostDevice(
-                name="spi0", windows=(AddressRange(0xFE20_4000, 0xFE20_5000),), interrupts=(150,)
-            ),
+            "spi0": Device(name="spi0", windows=(AddressRange(0xFE20_4000, 0xFE20_5000),), interrupts=(150,)),
         }
     ),
     partitions=MappingProxyType({"rt": HostPartition(name="rt", budget=30, critical=Nanoseconds(1_000_000))}),

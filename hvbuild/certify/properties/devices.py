@@ -8,7 +8,7 @@ from hvbuild.certify.outcome import Answer, Finding
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.machine.claims import ClaimKind
-from hvbuild.model.system import HostDevice
+from hvbuild.model.board import Device
 from hvbuild.model.vm import Pass, PassInterrupt, Space, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import Origin
@@ -35,7 +35,7 @@ def _host_windows(ground: Ground, each: Pass) -> Iterator[AddressRange]:
             yield window
 
 
-def _devices_of(ground: Ground, each: Pass) -> tuple[HostDevice, ...]:
+def _devices_of(ground: Ground, each: Pass) -> tuple[Device, ...]:
     """Board devices whose registers a pass hands over."""
     windows = tuple(_host_windows(ground, each))
     devices = (ground.system.host.devices or {}).values()
