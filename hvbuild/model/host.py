@@ -56,7 +56,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFile:
-    """An entry of the host image besides the derived ones."""
+    """A file of the host image: target path, what fills it, and, in a plan, the `reason` why it is there."""
 
     path: str
     source: str = ""
@@ -67,6 +67,7 @@ class HostFile:
     group: int | None = None
     raw: bool = False
     optional: bool = False
+    reason: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import field
 
 from hvbuild.model.guest import Guest
-from hvbuild.model.host import Service
+from hvbuild.model.host import HostFile, Service
 from hvbuild.model.stack import Stack
 from hvbuild.model.system import System
 from hvbuild.model.vm import Sched, VmConfig
@@ -29,23 +29,6 @@ class PlacedRegion:
     name: str
     window: AddressRange | None
     owner: str = ""
-    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageEntry:
-    """A file of the host image: target path and what fills it, and why it is there."""
-
-    path: str
-    source: str = ""
-    content: str | None = None
-    link: str = ""
-    mode: str = ""
-    user: int | None = None
-    group: int | None = None
-    raw: bool = False
-    optional: bool = False
-    reason: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -92,7 +75,7 @@ class HostPlan:
     services: tuple[Service, ...]
     peers: tuple[Peer, ...]
     launches: tuple[Launch, ...]
-    entries: tuple[ImageEntry, ...]
+    entries: tuple[HostFile, ...]
     path: str
     library_path: str
 

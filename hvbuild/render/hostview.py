@@ -13,8 +13,8 @@ from hvbuild.formats.mkifs_spelling import (
     spell_name,
     spell_script_word,
 )
-from hvbuild.model.host import Service
-from hvbuild.model.plan import HostPlan, ImageEntry, Launch, Plan
+from hvbuild.model.host import HostFile, Service
+from hvbuild.model.plan import HostPlan, Launch, Plan
 from hvbuild.render.codes import UNSPELLABLE
 from hvbuild.resolve.hostfiles import launch_words, on_words
 from hvbuild.resolve.hostrows import host_steps
@@ -152,7 +152,7 @@ def service_words(service: Service) -> tuple[str, ...]:
     return (*on, *shlex.split(service.command))
 
 
-def _entry(entry: ImageEntry, speller: _Speller) -> EntryView:
+def _entry(entry: HostFile, speller: _Speller) -> EntryView:
     attributes = []
     if entry.link:
         attributes.append("type=link")

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from hvbuild.diagnostics import Diagnostic, other
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.meaning.buildfile import image_meaning
+from hvbuild.model.host import HostFile
 from hvbuild.model.image import Entry, Image
-from hvbuild.model.plan import HostPlan, ImageEntry, Plan
+from hvbuild.model.plan import HostPlan, Plan
 from hvbuild.render.bootcheck import disagreements, missing_options, wanted_boot
 from hvbuild.render.codes import CONTRADICTS, LACKS, SAYS_OTHERWISE
 from hvbuild.render.hostview import peer_commands, service_words
@@ -65,7 +66,7 @@ def _boot(host: HostPlan, image: Image, whole: Span) -> Iterator[Diagnostic]:
         )
 
 
-def _entry(host: HostPlan, entry: ImageEntry, image: Image, *, own: bool) -> Iterator[Diagnostic]:
+def _entry(host: HostPlan, entry: HostFile, image: Image, *, own: bool) -> Iterator[Diagnostic]:
     """One entry of the plan; `own` says that the whole buildfile is ours, no base that others keep."""
     found = found_entry(host, entry, image)
     if found is None:
@@ -84,7 +85,7 @@ def _entry(host: HostPlan, entry: ImageEntry, image: Image, *, own: bool) -> Ite
         )
 
 
-def found_entry(host: HostPlan, entry: ImageEntry, image: Image) -> Entry | None:
+def found_entry(host: HostPlan, entry: HostFile, image: Image) -> Entry | None:
     """The entry of `image` that does for `entry`.
 
     What every host needs (it has no place in the stack) may lie anywhere on the search paths.
@@ -100,7 +101,7 @@ def found_entry(host: HostPlan, entry: ImageEntry, image: Image) -> Entry | None
     )
 
 
-def _filled_as(entry: ImageEntry, found: Entry, *, exact: bool) -> bool:
+def _filled_as(entry: HostFile, found: Entry, *, exact: bool) -> bool:
     if entry.content is not None:
         return found.content == entry.content
     if entry.link:

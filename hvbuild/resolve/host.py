@@ -1,12 +1,13 @@
 """The host image: boot section, files, script steps and launches that the declared system needs."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hvbuild.catalog import Catalog
 from hvbuild.model.board import Architecture, BoardStartup, RegionsBy
 from hvbuild.model.guest import Guest
 from hvbuild.model.host import HostFile, Service
-from hvbuild.model.plan import GuestPlan, HostPlan, ImageEntry, Launch, Peer, PlacedRegion
+from hvbuild.model.plan import GuestPlan, HostPlan, Launch, Peer, PlacedRegion
 from hvbuild.model.stack import Stack
 from hvbuild.resolve.agreements import host_peers
 from hvbuild.resolve.hostfiles import restart_entries, restart_path, smmuman_entries, smmuman_service
@@ -147,7 +148,7 @@ def _entries(
     peers: tuple[Peer, ...],
     catalog: Catalog,
     safety: bool,
-) -> Iterator[ImageEntry]:
+) -> Iterator[HostFile]:
     release = catalog.targets[stack.target].release
     conditions = {
         "": True,
@@ -163,12 +164,12 @@ def _entries(
     yield from _libraries(guests, catalog, safety)
     if stack.host.smmuman is not None:
         driver = f"smmu-{stack.host.smmuman.driver}.so"
-        yield ImageEntry(
+        yield HostFile(
             path=f"{VDEV_FOLDER}/{driver}", source=driver, mode=PROGRAM_MODE, reason="the board's SMMU driver"
         )
     yield from smmuman_entries(stack)
     for plan in guests:
-        yield ImageEntry(
+        yield HostFile(
             path=config_path(stack, plan.guest),
             source=f"guests/{plan.guest.name}.qvmconf",
             mode="0644",
@@ -178,7 +179,7 @@ def _entries(
         )
         for image in plan.guest.images:
             if image.source:
-                yield ImageEntry(
+                yield HostFile(
                     path=image.load.path,
                     source=image.source,
                     mode="0644",
@@ -187,17 +188,17 @@ def _entries(
                     origin=image.origin,
                 )
     for file in stack.host.files:
-        yield _file_entry(file)
+        yield replace(file, reason="declared under `host.files`")
 
 
-def _row_entry(row: HostRow) -> ImageEntry:
+def _row_entry(row: HostRow) -> HostFile:
     if row.kind == "link":
-        return ImageEntry(path=row.path, link=row.source, reason=row.why)
+        return HostFile(path=row.path, link=row.source, reason=row.why)
     path = f"{LIBRARY_FOLDER}/{row.path}" if row.kind == "library" else row.path
-    return ImageEntry(path=path, source=row.source, mode=PROGRAM_MODE, optional=row.optional, reason=row.why)
+    return HostFile(path=path, source=row.source, mode=PROGRAM_MODE, optional=row.optional, reason=row.why)
 
 
-def _libraries(guests: tuple[GuestPlan, ...], catalog: Catalog, safety: bool) -> Iterator[ImageEntry]:
+def _libraries(guests: tuple[GuestPlan, ...], catalog: Catalog, safety: bool) -> Iterator[HostFile]:
     """One shared object for each vdev type in use; devices built into qvm have none."""
     users: dict[str, str] = {}
     for plan in guests:
@@ -208,25 +209,9 @@ def _libraries(guests: tuple[GuestPlan, ...], catalog: Catalog, safety: bool) ->
     suffix = _SAFETY if safety else ""
     for kind in sorted(users):
         library = f"vdev-{kind.removesuffix(_SAFETY)}{suffix}.so"
-        yield ImageEntry(
+        yield HostFile(
             path=f"{VDEV_FOLDER}/{library}",
             source=library,
             mode=PROGRAM_MODE,
             reason=f"virtual device {kind}, first used by guest `{users[kind]}`",
         )
-
-
-def _file_entry(file: HostFile) -> ImageEntry:
-    return ImageEntry(
-        path=file.path,
-        source=file.source,
-        content=file.content,
-        link=file.link,
-        mode=file.mode,
-        user=file.user,
-        group=file.group,
-        raw=file.raw,
-        optional=file.optional,
-        reason="declared under `host.files`",
-        origin=file.origin,
-    )

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Iterator
 
-from hvbuild.model.host import Service
-from hvbuild.model.plan import ImageEntry, Launch
+from hvbuild.model.host import HostFile, Service
+from hvbuild.model.plan import Launch
 from hvbuild.model.stack import Stack
 from hvbuild.model.vm import Fifo, Sched, Sporadic
 from hvbuild.resolve.hostrows import smmuman_row
@@ -39,7 +39,7 @@ def smmu_path(stack: Stack) -> str:
     return f"{stack.host.files_path}/{smmuman_row().file}"
 
 
-def smmuman_entries(stack: Stack) -> Iterator[ImageEntry]:
+def smmuman_entries(stack: Stack) -> Iterator[HostFile]:
     """The configuration file of smmuman: its driver, then the stack's own lines.
 
     Devices and guest memory are not listed: qvm registers both with smmuman when it starts a guest
@@ -49,7 +49,7 @@ def smmuman_entries(stack: Stack) -> Iterator[ImageEntry]:
     if smmuman is None or smmuman_service(stack) is None:
         return
     lines = [f"smmu {smmuman.driver}", *smmuman.options]
-    yield ImageEntry(
+    yield HostFile(
         path=smmu_path(stack),
         content="".join(f"{line}\n" for line in lines),
         mode=_FILE_MODE,
@@ -101,7 +101,7 @@ def restart_path(stack: Stack, guest: str, restart: str) -> str:
     return "" if restart == "never" else f"{stack.host.files_path}/{guest}/{guest}.restart.sh"
 
 
-def restart_entries(launches: tuple[Launch, ...]) -> Iterator[ImageEntry]:
+def restart_entries(launches: tuple[Launch, ...]) -> Iterator[HostFile]:
     """A script for each guest that is to be started again.
 
     qvm ends with 0 when the guest shut itself down (QNX Hypervisor, guest-initiated shutdown): `on-failure`
@@ -113,7 +113,7 @@ def restart_entries(launches: tuple[Launch, ...]) -> Iterator[ImageEntry]:
         start = " ".join(shlex.quote(word) for word in launch_words(launch))
         stop = ["if [ $? -eq 0 ]; then break; fi"] if launch.restart == "on-failure" else []
         lines = ["#!/bin/sh", "while true", "do", start, *stop, _PAUSE, "done"]
-        yield ImageEntry(
+        yield HostFile(
             path=launch.script,
             content="".join(f"{line}\n" for line in lines),
             mode=_SCRIPT_MODE,
