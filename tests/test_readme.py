@@ -67,3 +67,10 @@ def test_the_failing_example_prints_its_diagnostic(folder: Path) -> None:
 def test_the_example_certifies_and_verifies(folder: Path) -> None:
     assert hvbuild(folder, "certify", "la", "--examples", "2").returncode == 0
     assert hvbuild(folder, "verify", "la/build/la/base").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["blame", "verify"])
+def test_the_places_that_readme_names_are_there(command: str, folder: Path) -> None:
+    (words,) = re.findall(rf"`hvbuild {command} (\S+)`", README)
+
+    assert (folder / words.partition(":")[0]).exists()
