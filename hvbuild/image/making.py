@@ -11,7 +11,7 @@ from hvbuild.diagnostics import Diagnostic
 from hvbuild.image.check import image_faults
 from hvbuild.image.codes import IMAGE_TOO_LARGE, SDP_MISSING
 from hvbuild.image.missing import HostFiles, host_files
-from hvbuild.image.record import RECORD, Making, image_name, image_record
+from hvbuild.image.record import RECORD, Making, contents, image_name, image_record
 from hvbuild.image.running import Command, failure, run_tool, tool_environment
 from hvbuild.image.sbom import SBOM, has_sbom, image_sbom
 from hvbuild.image.sdp import Folder, Sdp, Tool, find_sdp, mkifs_path, processor, search_path
@@ -197,12 +197,14 @@ class _Run:
             release=self._sdp.release,
             tools=tuple(tools[name] for name in self._tools()),
             commands=tuple(command.words for command in self._commands),
-            files=files,
-            search=tuple(folder.name for folder in self._folders if folder.path.is_dir()),
         )
-        images = sorted((self._work / IMAGE_FOLDER).iterdir())
-        manifest = json.loads(self._artifacts["manifest.json"])
-        record = image_record(making, images, manifest)
+        images = [
+            (image_name(path.name, marked=not certificate), path)
+            for path in sorted((self._work / IMAGE_FOLDER).iterdir())
+        ]
+        search = (folder.name for folder in self._folders if folder.path.is_dir())
+        inside = contents(files, search, json.loads(self._artifacts["manifest.json"]))
+        record = image_record(making, images, inside)
         (self._work / IMAGE_FOLDER / RECORD).write_bytes(record)
         if has_sbom():
             epoch = int(self._environment.get("SOURCE_DATE_EPOCH") or 0)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hvbuild.image.missing import HostFiles
@@ -14,6 +15,7 @@ from hvbuild.version import __version__
 
 FORMAT = "hvbuild-image/1"
 RECORD = "image.json"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def image_name(name: str, *, marked: bool) -> str:
@@ -31,33 +33,34 @@ class Making:
     release: str
     tools: tuple[Tool, ...]
     commands: tuple[tuple[str, ...], ...]
-    files: HostFiles
-    search: tuple[str, ...]
 
 
-def image_record(making: Making, images: Iterable[Path], manifest: Mapping[str, Any]) -> bytes:
-    """The bytes of the record; folders of this machine do not appear in it."""
-    marked = not making.certificate
+def contents(files: HostFiles, search: Iterable[str], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record says of an image that was made file by file: where they were looked for and found."""
+    return {"search": list(search), "entries": list(_entries(files, manifest))}
+
+
+def image_record(
+    making: Making, images: Iterable[tuple[str, Path]], inside: Mapping[str, Any] = NOTHING
+) -> bytes:
+    """The bytes of the record of `images`, each with its final name; `inside` are their `contents`.
+
+    Folders of this machine do not appear in it.
+    """
     document = {
         "format": FORMAT,
         "hvbuild": __version__,
         "stack": making.stack.name,
         "variant": making.stack.variant,
         "target": making.stack.target,
-        "engineering": marked,
+        "engineering": not making.certificate,
         "certificate": making.certificate,
         "sdp": {"release": making.release},
         "tools": [{"name": tool.name, "sha256": tool.digest} for tool in making.tools],
         "commands": [list(words) for words in making.commands],
-        "search": list(making.search),
-        "entries": list(_entries(making.files, manifest)),
+        **inside,
         "images": [
-            {
-                "name": image_name(path.name, marked=marked),
-                "size": path.stat().st_size,
-                "sha256": file_digest(path),
-            }
-            for path in images
+            {"name": name, "size": path.stat().st_size, "sha256": file_digest(path)} for name, path in images
         ],
     }
     return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()

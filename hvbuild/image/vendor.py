@@ -1,6 +1,5 @@
 """The vendor's own image script, run in the vendor tree where our artifacts lie; never replaced."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -11,14 +10,13 @@ from hvbuild.deploying import compare, difference_diagnostics, tree_root
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.image.codes import SDP_MISSING
 from hvbuild.image.making import Made
-from hvbuild.image.record import FORMAT, RECORD, image_name
+from hvbuild.image.record import RECORD, Making, image_name, image_record
 from hvbuild.image.running import Command, failure, run_tool
 from hvbuild.image.sdp import Tool, find_sdp
 from hvbuild.model.host import VendorScript
 from hvbuild.resolve.imagesteps import IMAGE_FOLDER
 from hvbuild.source import SourceFile
 from hvbuild.store import file_digest, locked
-from hvbuild.version import __version__
 
 _WORK = ".hvbuild-image"
 
@@ -78,8 +76,14 @@ def _run(checked: Checked, folder: Path, environment: Mapping[str, str], certifi
         Path(shutil.copyfile(tree / name, work / image_name(Path(name).name, marked=not certificate)))
         for name in vendor.outputs
     ]
-    release = find_sdp(environment).release
-    (work / RECORD).write_bytes(_record(checked, command, images, release, certificate))
+    making = Making(
+        stack=checked.plan.stack,
+        certificate=certificate,
+        release=find_sdp(environment).release,
+        tools=(tool,),
+        commands=(command.words,),
+    )
+    (work / RECORD).write_bytes(image_record(making, [(path.name, path) for path in images]))
     work.rename(folder / IMAGE_FOLDER)
     return Made(images=tuple(folder / IMAGE_FOLDER / path.name for path in images), commands=(command,))
 
@@ -88,23 +92,3 @@ def _absent(vendor: VendorScript, tree: Path, command: Command, source: SourceFi
     for name in vendor.outputs:
         if not (tree / name).is_file():
             yield failure(command, name, source)
-
-
-def _record(checked: Checked, command: Command, images: list[Path], release: str, certificate: str) -> bytes:
-    stack = checked.plan.stack
-    document = {
-        "format": FORMAT,
-        "hvbuild": __version__,
-        "stack": stack.name,
-        "variant": stack.variant,
-        "target": stack.target,
-        "engineering": not certificate,
-        "certificate": certificate,
-        "sdp": {"release": release},
-        "tools": [{"name": command.tool.name, "sha256": command.tool.digest}],
-        "commands": [list(command.words)],
-        "images": [
-            {"name": path.name, "size": path.stat().st_size, "sha256": file_digest(path)} for path in images
-        ],
-    }
-    return (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode()
