@@ -1,13 +1,10 @@
 """Small stacks with boards of their own for tests of `simulate`: written to a folder, run from outside."""
 
-import io
-import json
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hvbuild.__main__ import main
+from command_line import say
+
 from hvbuild.machine.costs import DEFAULT_COSTS
 
 FREE = "\n".join(
@@ -76,32 +73,6 @@ def write(folder: Path, text: str, **variants: str) -> Path:
     for name, body in variants.items():
         (place / "variants" / f"{name}.yaml").write_text(body, "utf-8")
     return place
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one run of the command line said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """Its answer as JSON."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
-def say(*arguments: object) -> Said:
-    """Run the command line in this process."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main([str(word) for word in arguments])
-        out.flush()
-    buffer = out.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return Said(code, buffer.getvalue().decode(), err.getvalue())
 
 
 def simulated(place: Path, *more: object) -> dict[str, Any]:

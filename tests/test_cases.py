@@ -6,16 +6,14 @@ hand-kept files (linted together; a first line `# target: NAME` says the release
 the command says; `--bless` rewrites it.
 """
 
-import io
 import json
 import re
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import say
 
-from hvbuild.__main__ import main
 from hvbuild.codes import all_codes
 from hvbuild.linting import QVMCONF, kind_of
 from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE
@@ -40,13 +38,8 @@ def said_of(case: Path, *words: str) -> tuple[int, str]:
     first = inputs_of(case)[0].read_text("utf-8").splitlines()[0]
     target = re.match(r"(?:#|//) target: (\S+)", first)
     command = ["check"] if files == [STACK] else ["lint", *(["--target", target[1]] if target else [])]
-    out = io.TextIOWrapper(io.BytesIO(), "utf-8")
-    with redirect_stdout(out), redirect_stderr(io.StringIO()):
-        code = main([*command, *files, "--no-color", *words])
-        out.flush()
-    buffer = out.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return code, buffer.getvalue().decode()
+    said = say(*command, *files, "--no-color", *words)
+    return said.code, said.out
 
 
 def marked(case: Path, mark: str) -> set[tuple[str, int]]:

@@ -3,19 +3,17 @@
 Commands whose stage is missing answer `not yet`; the frame around commands is tested with some made here.
 """
 
-import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import click
 import pytest
+from command_line import say
 
-from hvbuild.__main__ import main
 from hvbuild.cli import group
 from hvbuild.codes import all_codes
 from hvbuild.commands.answer import AnsweringCommand, Settings, spoken
@@ -38,24 +36,6 @@ HEAVY = {
     "asyncio", "doit", "hypothesis", "importlib.metadata", "jinja2", "jsonschema", "numba", "rich", "ruamel",
     "ruamel.yaml", "unittest",
 }  # fmt: skip
-
-
-class Said:
-    """What one run said: exit code, stdout, stderr."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-def say(*arguments: str) -> Said:
-    """Run the command line in this process."""
-    out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = main(list(arguments))
-        out.flush()
-    buffer = out.buffer
-    assert isinstance(buffer, io.BytesIO)
-    return Said(code, buffer.getvalue().decode(), err.getvalue())
 
 
 def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

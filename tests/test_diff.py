@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import Said, say
 from conftest import ROOT
-from test_cli import Said, say
 
 from hvbuild.comparing import compare, side_at
 from hvbuild.report.difference import difference_text

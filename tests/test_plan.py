@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from command_line import say
 from conftest import ROOT
-from test_cli import say
 
 from hvbuild.report.exits import Exit
 

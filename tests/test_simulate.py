@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import say
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulated_stacks import guest, say, simulated, stack, write
+from simulated_stacks import guest, simulated, stack, write
 
 from hvbuild.building import rendered
 from hvbuild.checking import Checker
