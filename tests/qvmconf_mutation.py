@@ -5,6 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from hvbuild.catalog import Catalog
+from hvbuild.diagnostics import Diagnostic
+from hvbuild.formats.qvmconf import comments_of, print_qvmconf, read_qvmconf
+from hvbuild.meaning.qvmconf import read_vm
+from hvbuild.source import SourceFile
 
 CORPUS = Path(__file__).parent / "corpus" / "qvmconf"
 _ODD = [
@@ -54,6 +58,17 @@ def mutations(texts: Sequence[str], words: Sequence[str], seed: int) -> Iterator
         for _ in range(rng.randrange(1, 5)):
             text = rng.choice(_CHANGES)(rng, text, words)
         yield text
+
+
+def faults_of(text: str, catalog: Catalog, target: str | None) -> tuple[Diagnostic, ...]:
+    """The faults of `text`, which must print back the same and hold every place that a fault names."""
+    document = read_qvmconf(SourceFile("a.qvmconf", text), catalog)
+    assert text == print_qvmconf(document)
+    spans = [comment.span for comment in comments_of(document)]
+    found = tuple(read_vm([document], catalog, target=target).faults)
+    spans += [label.span for fault in found for label in fault.labels]
+    assert all(0 <= span.start <= span.end <= len(text) for span in spans)
+    return found
 
 
 def _piece(rng: random.Random, texts: Sequence[str]) -> str:

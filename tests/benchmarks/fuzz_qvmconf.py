@@ -11,33 +11,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from qvmconf_mutation import corpus_texts, mutations, vocabulary
+from qvmconf_mutation import corpus_texts, faults_of, mutations, vocabulary
 
 from hvbuild.catalog import shipped_catalog
-from hvbuild.formats.qvmconf import comments_of, print_qvmconf, read_qvmconf
-from hvbuild.meaning.qvmconf import read_vm
-from hvbuild.source import SourceFile
 
 SHARED = Path(__file__).parents[3] / "shared" / "corpus" / "qvmconf"
-
-
-def try_text(text: str, target: str | None) -> int:
-    """How many faults `text` has; AssertionError or whatever was raised when a promise is broken."""
-    catalog = shipped_catalog()
-    document = read_qvmconf(SourceFile("a.qvmconf", text), catalog)
-    assert text == print_qvmconf(document)
-    list(comments_of(document))
-    return len(read_vm([document], catalog, target=target).faults)
 
 
 def run(count: int, seed: int) -> tuple[int, int]:
     """Texts tried and texts with faults."""
     texts = corpus_texts(*([SHARED] if SHARED.is_dir() else []))
     targets = [None, *shipped_catalog().targets]
+    catalog = shipped_catalog()
     faulty = 0
-    for number, text in enumerate(islice(mutations(texts, vocabulary(shipped_catalog()), seed), count)):
+    for number, text in enumerate(islice(mutations(texts, vocabulary(catalog), seed), count)):
         try:
-            faulty += bool(try_text(text, targets[number % len(targets)]))
+            faulty += bool(faults_of(text, catalog, targets[number % len(targets)]))
         except Exception:
             print(f"text {number} of seed {seed}: {text!r}", file=sys.stderr)
             raise
