@@ -96,7 +96,9 @@ def kill_and_finish(project: Path, times: int, seed: int) -> None:
     code, out, err = finished(started(project, "build"))
     assert code == 0, out + err
     assert half_written(project) == []
-    for folder in project.glob("build/x86-qemu/*"):
+    folders = sorted(path for path in project.glob("build/x86-qemu/*") if path.is_dir())
+    assert [folder.name for folder in folders] == ["base", "two-vcpus"]
+    for folder in folders:
         assert verify_folder(folder, every_input=True).holds
         assert sorted(path.name for path in folder.glob(".hvbuild-[sp]*")) == [".hvbuild-state.json"]
     code, out, _ = finished(started(project, "build"))

@@ -68,6 +68,8 @@ def test_every_byte_is_judged_as_a_linear_scan_judges_it(
     made: System, terms: MemoryTerms, op: Operation
 ) -> None:
     memory = build_memory(made, SHAPES, terms)
+
+    assert len(memory.guests) == len(made.vms)
     for guest in memory.guests:
         for address in edges(guest):
             outcome = guest.classify(Access(operation=op, address=address, width=1))
