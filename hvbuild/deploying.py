@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from hvbuild.building import base_buildfile, build, rendered
 from hvbuild.checking import Checked
-from hvbuild.diagnostics import Code, Diagnostic, Label, Severity
+from hvbuild.diagnostics import Diagnostic, Label, error_code
 from hvbuild.filechanges import Language, file_changes
 from hvbuild.formats.cheader import read_header, updated
 from hvbuild.load.nearest import nearest
@@ -28,41 +28,37 @@ MEMORY_MAP = "memory_host_map"
 _RECORD = ".deployed"
 
 
-def _error(code: str, name: str, meaning: str, source: str) -> Code:
-    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=source)
-
-
-UNKNOWN_ARTIFACT = _error(
+UNKNOWN_ARTIFACT = error_code(
     "HV5601",
     "deploy-unknown-artifact",
     "`deploy` names an artifact that the stack does not make.",
     "hvbuild: artifacts are named relative to the build folder",
 )
-OUTSIDE = _error(
+OUTSIDE = error_code(
     "HV5602",
     "deploy-outside",
     "A place under `deploy` is absolute, climbs out of the vendor tree, or is one of two for the same file.",
     "hvbuild: nothing is written outside the tree that was named",
 )
-NOT_OURS = _error(
+NOT_OURS = error_code(
     "HV5603",
     "deploy-not-ours",
     "A file in the vendor tree that hvbuild did not put there says something else.",
     "hvbuild: what somebody else wrote is never overwritten",
 )
-CLASH = _error(
+CLASH = error_code(
     "HV5604",
     "deploy-clash",
     "The tree's owners and the stack changed the same lines since the last deploy.",
     "hvbuild: a three-way update keeps both sides or writes nothing",
 )
-NOT_SETTABLE = _error(
+NOT_SETTABLE = error_code(
     "HV5605",
     "constant-not-settable",
     "A memory-map header lacks a constant, has several, or computes it from others.",
     "Qualcomm host memory maps: `__REGION_START__` and `__REGION_SIZE__`",
 )
-DIFFERS = _error(
+DIFFERS = error_code(
     "HV5606",
     "deploy-differs",
     "A file in the vendor tree is not what a deploy would leave there.",

@@ -66,6 +66,18 @@ class Code:
 NO_PLACE = Span(SourceFile("<none>", ""), 0, 0)
 
 
+def error_code(code: str, name: str, meaning: str, source: str, *, policy: str = "") -> Code:
+    """The row of a code that is an error."""
+    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=source, policy=policy)
+
+
+def warning_code(code: str, name: str, meaning: str, source: str, *, policy: str = "") -> Code:
+    """The row of a code that is a warning."""
+    return Code(
+        code=code, name=name, severity=Severity.WARNING, meaning=meaning, source=source, policy=policy
+    )
+
+
 def other(place: Span | Origin | None, text: str) -> tuple[Label, ...]:
     """A secondary label, or none where the place is unknown."""
     span = place.span if isinstance(place, Origin) else place

@@ -6,8 +6,9 @@ stack leaves open are not compared.
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
-from hvbuild.diagnostics import NO_PLACE, Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import NO_PLACE, Code, Diagnostic, error_code, other
 from hvbuild.formats.target import AsinfoEntry, AsinfoView, InfoView, Pool, ShowmemView, ThreadRow, ThreadView
 from hvbuild.model.system import HostRegion, System
 from hvbuild.model.vm import VmConfig
@@ -20,10 +21,7 @@ _SOURCE = "QNX 8.0, System page: asinfo; showmem and pidin output of targets"
 # Pools of every QNX host besides those that somebody declares.
 OWN_POOLS = frozenset({"sysram", "ram", "memory"})
 
-
-def _code(number: str, name: str, meaning: str) -> Code:
-    return Code(code=number, name=name, severity=Severity.ERROR, meaning=meaning, source=_SOURCE)
-
+_code = partial(error_code, source=_SOURCE)
 
 MISSING = _code("HV8820", "drift-missing", "something declared is not on the target")
 MOVED = _code("HV8821", "drift-moved", "a region lies elsewhere on the target than declared")

@@ -1,21 +1,15 @@
 """Codes of what mkifs refuses while it reads a buildfile, and of texts it reads otherwise than they look."""
 
-from hvbuild.diagnostics import Code, Severity
+from functools import partial
+
+from hvbuild.diagnostics import Code, error_code, warning_code
 
 _SOURCE = (
     "mkifs source (parse_one_file, tokenize, decode_attr); QNX SDP, Building Embedded Systems: buildfile"
 )
 
-
-def _error(code: str, name: str, meaning: str, policy: str = "", source: str = _SOURCE) -> Code:
-    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=source, policy=policy)
-
-
-def _warning(code: str, name: str, meaning: str, policy: str = "", source: str = _SOURCE) -> Code:
-    return Code(
-        code=code, name=name, severity=Severity.WARNING, meaning=meaning, source=source, policy=policy
-    )
-
+_error = partial(error_code, source=_SOURCE)
+_warning = partial(warning_code, source=_SOURCE)
 
 OPEN_GROUP = _error(
     "HV8500", "attributes-not-closed", "a bracket group has no `]`: mkifs stops with `Missing ].`"

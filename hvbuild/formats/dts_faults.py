@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Code, Diagnostic, error_code, other
 from hvbuild.formats.dtb import Blob, read_plain_dts
 from hvbuild.formats.dts_nodes import Cells, DtDocument, DtNode, DtProperty, PathReference
 from hvbuild.source import Span
@@ -12,10 +13,7 @@ _SOURCE = "Devicetree Specification, source format; dtc: dtc-parser.y, checks.c"
 _NODE_NAME = re.compile(r"[A-Za-z0-9,._+-]+(@[A-Za-z0-9,._+-]+)?\Z")
 _PROPERTY_NAME = re.compile(r"[A-Za-z0-9,._+?#-]+\Z")
 
-
-def _error(code: str, name: str, meaning: str) -> Code:
-    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=_SOURCE)
-
+_error = partial(error_code, source=_SOURCE)
 
 SYNTAX = _error("HV8600", "devicetree-syntax", "the text is not devicetree source")
 DUPLICATE_NODE = _error("HV8601", "duplicate-node", "a node has two children of one name in one block")

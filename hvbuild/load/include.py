@@ -12,9 +12,10 @@ import os
 import re
 from collections.abc import Mapping as ReadOnly
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from hvbuild.diagnostics import Code, Diagnostic, Label, Severity, other
+from hvbuild.diagnostics import Diagnostic, Label, error_code, other
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Unreadable
 from hvbuild.load.nearest import did_you_mean
@@ -31,10 +32,7 @@ MAX_TEXT = 1_000_000
 _PARAMETER = re.compile(r"\$(\$)?\{([^{}]*)\}")
 _SOURCE = "hvbuild's rules of inclusion"
 
-
-def _code(number: str, name: str, meaning: str) -> Code:
-    return Code(code=number, name=name, severity=Severity.ERROR, meaning=meaning, source=_SOURCE)
-
+_code = partial(error_code, source=_SOURCE)
 
 USE_SHAPE = _code(
     "HV0040",

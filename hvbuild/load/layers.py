@@ -11,9 +11,10 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from hvbuild.diagnostics import Code, Diagnostic, Label, Severity
+from hvbuild.diagnostics import Diagnostic, Label, error_code
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Input, Memory, Read, Unreadable, read_from_disk
 from hvbuild.load.include import expand
@@ -33,10 +34,7 @@ _RELEASE = "qnx-"
 # What a variant says of itself and not of the stack.
 _OF_THE_VARIANT = frozenset({"format", "description", "extends"})
 
-
-def _code(number: str, name: str, meaning: str) -> Code:
-    return Code(code=number, name=name, severity=Severity.ERROR, meaning=meaning, source=_SOURCE)
-
+_code = partial(error_code, source=_SOURCE)
 
 UNKNOWN_VARIANT = _code("HV0052", "unknown-variant", "A variant is named that the stack does not have.")
 VARIANT_CYCLE = _code("HV0053", "variant-cycle", "A variant extends itself, directly or through others.")

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from collections.abc import Mapping as ReadOnly
+from functools import partial
 from typing import Any
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Diagnostic, error_code, other
 from hvbuild.load.nearest import did_you_mean, nearest
 from hvbuild.load.tree import Mapping, Node, Path, Scalar, Sequence, heading_at, node_at, route
 from hvbuild.source import Span
@@ -13,10 +14,7 @@ from hvbuild.values import dataclass
 
 _SCHEMA = "schemas/*.schema.json, as printed by `hvbuild schema`"
 
-
-def _code(number: str, name: str, meaning: str) -> Code:
-    return Code(code=number, name=name, severity=Severity.ERROR, meaning=meaning, source=_SCHEMA)
-
+_code = partial(error_code, source=_SCHEMA)
 
 UNKNOWN_KEY = _code("HV1001", "unknown-key", "A key that is not known in its place.")
 MISSING_KEY = _code("HV1002", "missing-key", "A key that a mapping needs is not there.")

@@ -6,9 +6,10 @@ allowed; tags, merge keys, directives and spellings that readers of YAML disagre
 
 import re
 from dataclasses import field
+from functools import partial
 from typing import Any
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Diagnostic, error_code, other
 from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.scalars import CODES as SCALAR_CODES
 from hvbuild.load.scalars import Oddity, read_plain
@@ -25,10 +26,7 @@ MAX_NODES = 200_000
 
 _BLANKS = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 
-
-def _code(number: str, name: str, meaning: str, source: str = "YAML 1.2.2") -> Code:
-    return Code(code=number, name=name, severity=Severity.ERROR, meaning=meaning, source=source)
-
+_code = partial(error_code, source="YAML 1.2.2")
 
 SEVERAL_DOCUMENTS = _code("HV0007", "several-documents", "A file holds more than one YAML document.")
 EMPTY = _code("HV0008", "empty-file", "A file holds nothing but comments and blank lines.")
@@ -44,7 +42,7 @@ TOO_MANY = _code(
     "HV0013",
     "too-many-nodes",
     f"With its aliases written out a file has more than {MAX_NODES} nodes.",
-    "a guard against texts that grow without bound through aliases",
+    source="a guard against texts that grow without bound through aliases",
 )
 KEY_WITHOUT_VALUE = _code(
     "HV0018",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Code, Diagnostic, Severity, error_code, other, warning_code
 from hvbuild.formats.buildfile import BuildDocument
 from hvbuild.model.image import Boot, Image
 from hvbuild.ranges import AddressRange, clashes
@@ -16,67 +16,59 @@ _STARTUP = "startup library of SDP 7.x and 8.0: common_options.c, init_system_pr
 _HYP = "QNX Hypervisor 7.1 and 8.0, Configuring the host"
 
 
-def _error(code: str, name: str, meaning: str, source: str) -> Code:
-    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=source)
-
-
-def _warning(code: str, name: str, meaning: str, source: str) -> Code:
-    return Code(code=code, name=name, severity=Severity.WARNING, meaning=meaning, source=source)
-
-
-NO_STARTUP = _error(
+NO_STARTUP = error_code(
     "HV8530", "no-startup", "a bootable image needs a startup program, then a kernel", _SOURCE
 )
-SECOND_BOOT = _error("HV8531", "second-boot-script", "an image has one boot script", _SOURCE)
-NO_KERNEL = _warning(
+SECOND_BOOT = error_code("HV8531", "second-boot-script", "an image has one boot script", _SOURCE)
+NO_KERNEL = warning_code(
     "HV8532", "last-is-no-kernel", "the last program of the boot script should be procnto", _SOURCE
 )
-MANY_ARGUMENTS = _error(
+MANY_ARGUMENTS = error_code(
     "HV8533", "startup-arguments", "startup keeps at most 19 arguments and 19 variables", _STARTUP
 )
-MANY_PROGRAMS = _error(
+MANY_PROGRAMS = error_code(
     "HV8534", "boot-programs", "at most four programs may follow the startup program", _SOURCE
 )
-LONG_ARGUMENTS = _error(
+LONG_ARGUMENTS = error_code(
     "HV8535",
     "boot-argument-bytes",
     "a boot program's arguments have to fit mkifs' path buffer",
     _SOURCE,
 )
-WRONG_ENABLING = _error(
+WRONG_ENABLING = error_code(
     "HV8536",
     "hypervisor-of-another-release",
     "7.x links the hypervisor as a module of the kernel line, 8.0 enables it by the startup option -Q",
     _HYP,
 )
-NOT_ENABLED = _warning(
+NOT_ENABLED = warning_code(
     "HV8537", "qvm-without-hypervisor", "an image that starts qvm enables the hypervisor", _HYP
 )
-UNREAD_OPTION = _error(
+UNREAD_OPTION = error_code(
     "HV8538",
     "startup-option-value",
     "a memory or cluster option has a value that startup refuses",
     _STARTUP,
 )
-RESERVED_TWICE = _warning(
+RESERVED_TWICE = warning_code(
     "HV8539", "reservations-overlap", "two reservations of the startup line share addresses", _STARTUP
 )
-UNALIGNED = _warning(
+UNALIGNED = warning_code(
     "HV8540",
     "reservation-not-whole-pages",
     "reservations and the image start at whole pages",
     _STARTUP,
 )
-IMAGE_RESERVED = _warning(
+IMAGE_RESERVED = warning_code(
     "HV8541", "image-in-reservation", "the image address lies in a range kept out of RAM", _STARTUP
 )
-EMPTY_CLUSTER = _error(
+EMPTY_CLUSTER = error_code(
     "HV8542",
     "cluster-of-startup",
     "startup refuses a cluster without a CPU; a name given again replaces the first",
     _STARTUP,
 )
-WATCHDOG = _warning(
+WATCHDOG = warning_code(
     "HV8543", "watchdog-not-kicked", "startup -W starts a watchdog that wdtkick has to serve", _STARTUP
 )
 

@@ -1,9 +1,10 @@
 """Lint of host devicetrees: what dtc refuses, then what it accepts and a boot does not."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import chain
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Code, Diagnostic, error_code, other, warning_code
 from hvbuild.formats.dts_faults import CODES as TEXT_CODES
 from hvbuild.formats.dts_faults import dts_faults
 from hvbuild.formats.dts_merge import merged
@@ -29,14 +30,8 @@ _KERNEL = (
 )
 _VENDOR = "host trees of Qualcomm hypervisor hosts: an ordered list of region names"
 
-
-def _error(code: str, name: str, meaning: str, source: str = _SPECIFICATION) -> Code:
-    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=source)
-
-
-def _warning(code: str, name: str, meaning: str, source: str = _SPECIFICATION) -> Code:
-    return Code(code=code, name=name, severity=Severity.WARNING, meaning=meaning, source=source)
-
+_error = partial(error_code, source=_SPECIFICATION)
+_warning = partial(warning_code, source=_SPECIFICATION)
 
 UNIT_ADDRESS = _error("HV8620", "unit-address-not-reg", "a unit address is the first address of `reg`")
 UNIT_FORM = _warning(
@@ -56,38 +51,40 @@ OTHER_CELLS = _warning(
     "cells-unlike-root",
     "an empty `ranges` says that cells are those of the parent, and they are not",
 )
-OVERLAP = _error("HV8628", "regions-overlap", "two reserved regions share addresses", _KERNEL)
+OVERLAP = _error("HV8628", "regions-overlap", "two reserved regions share addresses", source=_KERNEL)
 OUTSIDE = _error(
-    "HV8629", "region-outside-memory", "a reserved region lies outside every bank of RAM", _KERNEL
+    "HV8629", "region-outside-memory", "a reserved region lies outside every bank of RAM", source=_KERNEL
 )
 UNALIGNED = _error(
     "HV8630",
     "reserved-region-not-whole-pages",
     "a region covers whole 4 KiB pages",
-    "QNX: typed memory is mapped in pages",
+    source="QNX: typed memory is mapped in pages",
 )
-EMPTY = _error("HV8631", "region-empty", "a region has a size", _KERNEL)
+EMPTY = _error("HV8631", "region-empty", "a region has a size", source=_KERNEL)
 MAP_AND_REUSE = _error("HV8632", "no-map-and-reusable", "a region is `no-map` or `reusable`, never both")
-TWO_NAMES = _warning("HV8633", "region-name-twice", "two regions go by one name", _VENDOR)
+TWO_NAMES = _warning("HV8633", "region-name-twice", "two regions go by one name", source=_VENDOR)
 UNKNOWN_NAME = _error(
-    "HV8634", "listed-region-unknown", "`memory-regions` names a region that is not there", _VENDOR
+    "HV8634", "listed-region-unknown", "`memory-regions` names a region that is not there", source=_VENDOR
 )
-LISTED_TWICE = _error("HV8635", "region-listed-twice", "`memory-regions` names a region twice", _VENDOR)
+LISTED_TWICE = _error(
+    "HV8635", "region-listed-twice", "`memory-regions` names a region twice", source=_VENDOR
+)
 BANKS_OVERLAP = _error("HV8636", "memory-banks-overlap", "two banks of RAM share addresses")
 RESERVED_TWICE = _warning(
-    "HV8637", "region-also-reserved", "a region overlaps a `/memreserve/` of the same tree", _KERNEL
+    "HV8637", "region-also-reserved", "a region overlaps a `/memreserve/` of the same tree", source=_KERNEL
 )
 TOO_HIGH = _error(
     "HV8638",
     "region-beyond-address-bits",
     "a region lies above what the board can address",
-    "Arm architecture",
+    source="Arm architecture",
 )
 LONG_NAME = _warning(
     "HV8639",
     "region-name-long",
     "the name of a reserved region has more than 31 characters",
-    "Devicetree Specification v0.4, 2.2.1: a node name has 1 to 31 characters",
+    source="Devicetree Specification v0.4, 2.2.1: a node name has 1 to 31 characters",
 )
 _LONGEST_NAME = 31
 

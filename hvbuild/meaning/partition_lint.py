@@ -1,43 +1,40 @@
 """Lint of adaptive partitions in a startup script: made well, made at all, and made before they are used."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Code, Diagnostic, error_code, other, warning_code
 from hvbuild.formats.buildfile_script import Statement
 from hvbuild.model.image import CommandStep, Image, PartitionStep
 
 _SOURCE = "mkifs source: aps_parse, parse_script_attr; QNX 7.1, adaptive partitioning"
 
+_error = partial(error_code, source=_SOURCE)
+_warning = partial(warning_code, source=_SOURCE)
 
-def _code(code: str, name: str, error: bool, meaning: str, policy: str = "") -> Code:
-    severity = Severity.ERROR if error else Severity.WARNING
-    return Code(code=code, name=name, severity=severity, meaning=meaning, source=_SOURCE, policy=policy)
-
-
-PARTITION_NAME = _code(
-    "HV8570", "partition-name", True, "a partition name is new, at most 15 bytes long, and has no slash"
+PARTITION_NAME = _error(
+    "HV8570", "partition-name", "a partition name is new, at most 15 bytes long, and has no slash"
 )
-PARTITION_BUDGET = _code(
-    "HV8571", "partition-budget", True, "budgets are 0 to 100 % and leave the System partition the rest"
+PARTITION_BUDGET = _error(
+    "HV8571", "partition-budget", "budgets are 0 to 100 % and leave the System partition the rest"
 )
-PARTITION_CRITICAL = _code("HV8572", "partition-critical-time", True, "a critical budget is 0 to 1000 ms")
-MANY_PARTITIONS = _code(
-    "HV8573", "partitions-beyond-limit", True, "there are fewer partitions than the script makes"
+PARTITION_CRITICAL = _error("HV8572", "partition-critical-time", "a critical budget is 0 to 1000 ms")
+MANY_PARTITIONS = _error(
+    "HV8573", "partitions-beyond-limit", "there are fewer partitions than the script makes"
 )
-NO_MODULE = _code(
-    "HV8574", "partitions-without-module", True, "adaptive partitions need `module=aps` on the kernel line"
+NO_MODULE = _error(
+    "HV8574", "partitions-without-module", "adaptive partitions need `module=aps` on the kernel line"
 )
-UNKNOWN_PARTITION = _code(
+UNKNOWN_PARTITION = _error(
     "HV8575",
     "partition-not-made",
-    True,
     "a command is put into a partition that the script has not made before",
     policy="mkifs puts it into the System partition without a word",
 )
-NOT_IN_RELEASE = _code(
-    "HV8576", "partitions-of-another-release", False, "no page of this release speaks of partitions"
+NOT_IN_RELEASE = _warning(
+    "HV8576", "partitions-of-another-release", "no page of this release speaks of partitions"
 )
 
 CODES: tuple[Code, ...] = (

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from functools import partial
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.diagnostics import Code, Diagnostic, error_code, other, warning_code
 from hvbuild.formats.buildfile import BuildDocument
 from hvbuild.formats.buildfile_faults import statements_of
 from hvbuild.formats.buildfile_script import Statement
@@ -17,14 +18,8 @@ from hvbuild.model.image import BuiltInStep, CommandStep, EntryType, Image, Wait
 
 _SOURCE = "mkifs source: parse_script, parse_script_attr; QNX SDP, startup script commands"
 
-
-def _error(code: str, name: str, meaning: str, policy: str = "") -> Code:
-    return Code(code=code, name=name, severity=Severity.ERROR, meaning=meaning, source=_SOURCE, policy=policy)
-
-
-def _warning(code: str, name: str, meaning: str) -> Code:
-    return Code(code=code, name=name, severity=Severity.WARNING, meaning=meaning, source=_SOURCE)
-
+_error = partial(error_code, source=_SOURCE)
+_warning = partial(warning_code, source=_SOURCE)
 
 BUILT_IN = _error("HV8550", "built-in-command", "a command of mkifs itself has the wrong arguments")
 REOPEN_ORDER = _warning("HV8551", "reopen-order", "mkifs takes the path of reopen first, then the seconds")
