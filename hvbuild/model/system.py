@@ -150,6 +150,4 @@ class System:
     def window(self, start: Amount | None, length: Amount | None) -> AddressRange | None:
         """The range from `start` of `length` bytes where both are known and it fits 64 bits, else None."""
         at, size = self.amount(start), self.amount(length)
-        if at is None or size is None or size < 0 or at + size > 1 << 64:
-            return None
-        return AddressRange.sized(at, size)
+        return None if size is not None and size < 0 else AddressRange.fitting(at, size)
