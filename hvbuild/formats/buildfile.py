@@ -71,7 +71,7 @@ class Line:
     def value(self, name: str) -> str | None:
         """The value of attribute `name` in force here, `+` or `-` for a boolean one, None when not set."""
         use = self.settings.get(name)
-        return None if use is None else (use.value if use.value is not None else use.sign)
+        return None if use is None else use.setting
 
     def is_on(self, name: str) -> bool:
         """True when the boolean attribute `name` was switched on for this line."""

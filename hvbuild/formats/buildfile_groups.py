@@ -31,6 +31,11 @@ class Use:
         return self.word.span
 
     @property
+    def setting(self) -> str:
+        """What it sets: the value, or the sign of a boolean one."""
+        return self.value if self.value is not None else self.sign
+
+    @property
     def is_malformed(self) -> bool:
         """True when mkifs cannot tell a name: no sign and no `=`, or a single character."""
         return not self.sign and self.value is None

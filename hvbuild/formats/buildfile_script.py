@@ -49,7 +49,7 @@ class Statement:
     def value(self, name: str) -> str | None:
         """The value of modifier `name` in force, `+` or `-` for a boolean one, None when not set."""
         use = self.settings.get(name)
-        return None if use is None else (use.value if use.value is not None else use.sign)
+        return None if use is None else use.setting
 
 
 def read_script(layer: Layer) -> tuple[Statement, ...]:

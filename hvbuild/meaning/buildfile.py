@@ -142,7 +142,7 @@ def _owner(value: str | None) -> str:
 def _settings(line: Line) -> Iterator[tuple[str, str]]:
     for name, use in line.settings.items():
         if name not in _FOLDED and use.row is not None and use.row.scope == "file":
-            yield name, use.value if use.value is not None else use.sign
+            yield name, use.setting
 
 
 def target_path(name: str, prefix: str) -> str:
