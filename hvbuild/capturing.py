@@ -24,6 +24,7 @@ from hvbuild.load.schema import shape_faults
 from hvbuild.load.yamltext import text_of
 from hvbuild.load.yamltree import read_yaml
 from hvbuild.model.board import Board, Cost
+from hvbuild.project import STACK_FILE
 from hvbuild.source import SourceFile, Span
 
 NO_CLOCK = Code(
@@ -94,7 +95,7 @@ def _pidin(file: SourceFile) -> tuple[InfoView | None, ThreadView | None]:
 
 def board_named(name: str, root: Path) -> Board | tuple[Diagnostic, ...] | None:
     """The board `name` as a stack in `root` would find it, its faults, or None where there is none."""
-    path = board_file(root / "stack.yaml", name) if _NAME.match(name) else None
+    path = board_file(root / STACK_FILE, name) if _NAME.match(name) else None
     if path is None:
         return None
     reading = read_yaml(path.read_bytes(), path.as_posix())

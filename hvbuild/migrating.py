@@ -8,7 +8,7 @@ from hvbuild.load.fileformat import FORMAT, format_fault
 from hvbuild.load.spellings import Edit, edits
 from hvbuild.load.tree import Mapping, Scalar
 from hvbuild.load.yamltree import read_yaml
-from hvbuild.project import STACK_FILE
+from hvbuild.project import stack_files
 from hvbuild.values import dataclass
 
 
@@ -33,7 +33,7 @@ def files_of(paths: Iterable[Path]) -> tuple[Path, ...]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += [path / STACK_FILE, *sorted((path / "variants").glob("*.yaml"))]
+            found += stack_files(path)
         else:
             found.append(path)
     return tuple(dict.fromkeys(found))

@@ -67,6 +67,11 @@ def _shortest(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def stack_files(folder: Path) -> tuple[Path, ...]:
+    """The file of the stack in `folder`, which may not exist, and those of its variants in order of path."""
+    return (folder / STACK_FILE, *sorted((folder / "variants").glob("*.yaml")))
+
+
 def project_stacks(root: Path) -> tuple[StackPlace, ...]:
     """Every stack of a project, by name."""
     return tuple(

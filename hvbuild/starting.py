@@ -6,6 +6,7 @@ from hvbuild.load.files import Files
 from hvbuild.load.layers import board_file, boards_known
 from hvbuild.load.tree import Mapping
 from hvbuild.model.board import Architecture
+from hvbuild.project import STACK_FILE
 from hvbuild.shipped import shipped_file
 from hvbuild.store import locked, write_together
 
@@ -58,7 +59,7 @@ def start_stack(folder: Path, board: str) -> tuple[str, ...]:
 
     CannotStart where a stack.yaml is there already or no board has that name.
     """
-    file = folder / "stack.yaml"
+    file = folder / STACK_FILE
     if file.exists():
         raise CannotStart(f"`{file}` exists already")
     found = board_file(file, board)
@@ -67,7 +68,7 @@ def start_stack(folder: Path, board: str) -> tuple[str, ...]:
         raise CannotStart(f"no board is named `{board}`; there are {known}")
     body = _ARM if _architecture(found) is Architecture.AARCH64 else _X86
     files = {
-        "stack.yaml": (_HEAD.format(board=board, target=_TARGET) + body).encode(),
+        STACK_FILE: (_HEAD.format(board=board, target=_TARGET) + body).encode(),
         SCHEMA: shipped_file("schemas", "stack.schema.json").read_bytes(),
     }
     with locked(folder / ".hvbuild"):

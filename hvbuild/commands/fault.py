@@ -1,11 +1,12 @@
 """What is shown when hvbuild itself fails: the traceback, and what is needed to repeat the run."""
 
-import hashlib
 import platform
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from hvbuild.project import stack_files
+from hvbuild.store import digest
 from hvbuild.version import __version__
 
 
@@ -19,14 +20,14 @@ def fault_report(fault: BaseException, arguments: Iterable[str]) -> str:
         f"  hvbuild {__version__}, Python {platform.python_version()}, {platform.system()}",
         f"  arguments: {' '.join(map(repr, words))}",
     ]
-    lines += [f"  sha256 {digest}  {path}" for path, digest in _digests(words)]
+    lines += [f"  sha256 {found}  {path}" for path, found in _digests(words)]
     return "\n".join(lines) + "\n"
 
 
 def _digests(words: Iterable[str]) -> Iterator[tuple[Path, str]]:
     for path in dict.fromkeys(found for word in words for found in _inputs(word)):
         try:
-            yield path, hashlib.sha256(path.read_bytes()).hexdigest()
+            yield path, digest(path.read_bytes())
         except OSError:
             continue
 
@@ -36,7 +37,7 @@ def _inputs(word: str) -> list[Path]:
     path = Path(word.rpartition("=")[2] if word.startswith("-") else word)
     try:
         if path.is_dir():
-            return [p for p in (path / "stack.yaml", *sorted(path.glob("variants/*.yaml"))) if p.is_file()]
+            return [part for part in stack_files(path) if part.is_file()]
         return [path] if path.is_file() else []
     except (OSError, ValueError):
         return []
