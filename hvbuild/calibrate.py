@@ -82,11 +82,10 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What a trace shows: fits by cause, entries that never ran, and time in and out of guests in ns."""
+    """What a trace shows: fits by cause, exits with and without CYCLES, time in and out of guests in ns."""
 
     fits: tuple[Fit, ...]
     exits: int
-    aborted: int
     unmatched: int
     guest_ns: int
     host_ns: int
@@ -176,7 +175,7 @@ def calibrate(trace: KernelTrace, rate: int, architecture: str = "aarch64") -> C
     An exit costs its way out, the host's handling and the way in. A halted vCPU blocks in between, so
     its handling is not a cost and left out.
     """
-    exits, aborted, unmatched = exits_of(trace, architecture)
+    exits, _, unmatched = exits_of(trace, architecture)
     samples: dict[str, list[int]] = {}
     for row in exits:
         if row.handling is None or row.way_in is None:
@@ -188,7 +187,6 @@ def calibrate(trace: KernelTrace, rate: int, architecture: str = "aarch64") -> C
     return Calibration(
         fits=tuple(_fit(cause, values, rate) for cause, values in sorted(samples.items())),
         exits=len(exits),
-        aborted=aborted,
         unmatched=unmatched,
         guest_ns=_ns(sum(row.guest for row in exits), rate),
         host_ns=_ns(sum(row.way_out + (row.way_in or 0) for row in exits), rate),
