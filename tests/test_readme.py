@@ -68,6 +68,14 @@ def test_the_example_certifies_and_verifies(folder: Path) -> None:
     assert hvbuild(folder, "certify", "la", "--examples", "2").returncode == 0
     assert hvbuild(folder, "verify", "la/build/la/base").returncode == 0
 
+    artifact = folder / "la/build/la/base/guests/la.qvmconf"
+    good = artifact.read_bytes()
+    artifact.write_bytes(good + b"#")
+    refused = hvbuild(folder, "verify", "la/build/la/base")
+    artifact.write_bytes(good)
+    assert refused.returncode == 1
+    assert "\ndoes not hold; it says certified: " in refused.stdout
+
 
 @pytest.mark.parametrize("command", ["blame", "verify"])
 def test_the_places_that_readme_names_are_there(command: str, folder: Path) -> None:

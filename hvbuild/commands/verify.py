@@ -31,6 +31,6 @@ def command(certificate: Path, public_key: Path | None) -> Outcome:
     found = verify_folder(certificate, public_key)
     return Outcome(
         diagnostics=found.diagnostics,
-        text=found.note,
+        text=found.note if found.holds else f"does not hold; it says {found.note}",
         data={"verdict": found.verdict, "inputs_compared": found.inputs_compared},
     )
