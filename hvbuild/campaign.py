@@ -9,11 +9,12 @@ import io
 import json
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -231,7 +232,7 @@ def _processes(
     """Chunks as they are done, by processes that each read the subject once."""
     packed = pack(subject, rows)
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(packed, fast)
+        workers, mp_context=get_context("spawn"), initializer=_begin_below, initargs=(packed, fast)
     )
     with pool:
         waiting: set[Future[Chunk]] = {pool.submit(_play, job) for job in jobs}
@@ -246,6 +247,20 @@ def _processes(
 
 
 _HERE: dict[str, Any] = {}
+
+
+def _begin_below(packed: bytes, fast: bool) -> None:
+    """As `_begin`, in a process that ends as soon as the one that started it is gone, however it went."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _begin(packed, fast)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent to end: the pool alone would leave its processes waiting for a killed one."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _begin(packed: bytes, fast: bool) -> None:

@@ -1,6 +1,10 @@
 """Campaigns: the same bytes from any number of workers, and nothing lost when one is broken off."""
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import certify_subjects as make
@@ -20,6 +24,8 @@ from hvbuild.certify.merge import merge, shard_name
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 
 CHOSEN = tuple(row for row in ALL_PROPERTIES if row.code in ("HC1001", "HC1201", "HC4201"))
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class BrokenOff(Exception):  # noqa: N818 - says what happened
@@ -51,6 +57,40 @@ def test_a_campaign_that_was_broken_off_goes_on(tmp_path: Path) -> None:
 
     assert certify(subject, properties=CHOSEN).data == again.data
     assert len(seen) < 3
+
+
+KILLED = """\
+import multiprocessing, os, signal, sys
+from pathlib import Path
+import certify_subjects as make
+from hvbuild.campaign import campaign
+
+def stop(progress):
+    print(*(each.pid for each in multiprocessing.active_children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    campaign(make.a_subject(examples=2000), folder=Path(sys.argv[1]), workers=2, report=stop)
+"""
+
+
+def test_a_killed_campaign_leaves_no_process_behind(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    path = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "kept")],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # The processes below hold the pipe: reading it ends when they do.
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == -signal.SIGKILL
+    assert len(done.stdout.split()) == 2
 
 
 def test_what_another_subject_left_is_not_used(tmp_path: Path) -> None:
