@@ -7,7 +7,7 @@ from pathlib import Path
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Diagnostics
 from hvbuild.formats.buildfile import read_buildfile
-from hvbuild.freshness import STATE, state_data
+from hvbuild.freshness import STATE, recorded_state, state_data
 from hvbuild.hostsources import project_files
 from hvbuild.manifest import MANIFEST, manifest_data, recorded_digests
 from hvbuild.meaning.buildfile import image_meaning
@@ -96,7 +96,9 @@ def build(checked: Checked, folder: Path | None = None) -> Built:
     made = draft(checked)
     target = folder if folder is not None else checked.place.build_folder(checked.variant)
     with locked(target):
-        before = recorded_digests(target)
+        # Without a readable manifest the folder's state still knows what was written, so no edit is lost.
+        held = recorded_state(target)[1]
+        before = recorded_digests(target) or {name: held[name] for name, _ in made.artifacts if name in held}
         edited = keep_edited(target, before)
         stale = tuple(name for name in before if name not in made.files)
         state = state_data(dependencies(checked, made.rendering), dict(made.artifacts))

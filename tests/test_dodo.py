@@ -86,6 +86,17 @@ def test_a_hand_edit_is_kept_and_the_file_rebuilt(project: Path) -> None:
     assert ran(doit(project, "build")) == []
 
 
+def test_a_hand_edit_is_kept_even_where_the_manifest_is_gone(project: Path) -> None:
+    folder = project / "build" / "x86-qemu" / "base"
+    file = folder / "guests" / "guest.qvmconf"
+    file.write_text(file.read_text().replace("512M", "128M"))
+    (folder / "manifest.json").unlink()
+    again = doit(project, "build")
+
+    assert again.returncode == 0, again.stdout
+    assert "128M" in file.with_name("guest.qvmconf.edited").read_text()
+
+
 def test_a_fault_stops_its_own_variant_only(project: Path) -> None:
     file = project / "stacks" / "x86-qemu" / "variants" / "watchdog.yaml"
     good = file.read_text()
