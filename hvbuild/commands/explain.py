@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def command(topic: str) -> Outcome:
     """Show what is known of one code.
 
-    A code may be given by its name too.
+    A code may be given by its name too: of a rule (HV...) or of a guarantee
+    (HC...).
     """
     from hvbuild.codes import all_codes
     from hvbuild.report.explain import explained, read_examples
@@ -27,5 +28,13 @@ def command(topic: str) -> Outcome:
         from hvbuild.report.schedule import model_outcome
 
         return model_outcome()
+    rows = all_codes()
+    if not any(topic.lower() in (row.code.lower(), row.name.lower()) for row in rows):
+        from hvbuild.certify.properties.catalog import ALL_PROPERTIES
+        from hvbuild.report.guarantee import guarantee_outcome
+
+        guarantee = guarantee_outcome(topic, ALL_PROPERTIES)
+        if guarantee is not None:
+            return guarantee
     examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
-    return explained(topic, all_codes(), examples)
+    return explained(topic, rows, examples)
