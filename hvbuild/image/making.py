@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,24 +46,32 @@ def make_images(
 
     Nothing is left behind when a tool fails or the result is not what was asked for.
     """
+    with workshop(folder) as work:
+        _lay_out(work, artifacts)
+        run = _Run(checked, artifacts, folder, work, environment)
+        made = run.go(certificate)
+        if made.faults:
+            return made
+        images = _placed(work, folder, marked=not certificate)
+        return Made(images=images, commands=made.commands)
+
+
+@contextmanager
+def workshop(folder: Path) -> Iterator[Path]:
+    """An empty folder to make images in, gone afterwards; the build `folder` is locked, its images removed."""
     with locked(folder):
         shutil.rmtree(folder / IMAGE_FOLDER, ignore_errors=True)
         work = folder / _WORK
         shutil.rmtree(work, ignore_errors=True)
-        _lay_out(work, artifacts)
+        work.mkdir()
         try:
-            run = _Run(checked, artifacts, folder, environment)
-            made = run.go(certificate)
-            if made.faults:
-                return made
-            images = _placed(work, folder, marked=not certificate)
-            return Made(images=images, commands=made.commands)
+            yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
 def _lay_out(work: Path, artifacts: Mapping[str, bytes]) -> None:
-    (work / IMAGE_FOLDER).mkdir(parents=True)
+    (work / IMAGE_FOLDER).mkdir()
     for name, data in artifacts.items():
         path = work / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,13 +94,18 @@ class _Run:
     """Mutable: one making of images in a folder of its own."""
 
     def __init__(
-        self, checked: Checked, artifacts: Mapping[str, bytes], folder: Path, environment: Mapping[str, str]
+        self,
+        checked: Checked,
+        artifacts: Mapping[str, bytes],
+        folder: Path,
+        work: Path,
+        environment: Mapping[str, str],
     ) -> None:
         self._checked = checked
         self._stack = checked.plan.stack
         self._artifacts = artifacts
         self._folder = folder
-        self._work = folder / _WORK
+        self._work = work
         self._environment = environment
         self._sdp: Sdp = find_sdp(environment)
         self._buildfile = self._artifact(BUILDFILE)

@@ -9,16 +9,14 @@ from hvbuild.checking import Checked
 from hvbuild.deploying import compare, difference_diagnostics, tree_root
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.image.codes import SDP_MISSING
-from hvbuild.image.making import Made
+from hvbuild.image.making import Made, workshop
 from hvbuild.image.record import RECORD, Making, image_name, image_record
 from hvbuild.image.running import Command, failure, run_tool
 from hvbuild.image.sdp import Tool, find_sdp
 from hvbuild.model.host import VendorScript
 from hvbuild.resolve.imagesteps import IMAGE_FOLDER
 from hvbuild.source import SourceFile
-from hvbuild.store import file_digest, locked
-
-_WORK = ".hvbuild-image"
+from hvbuild.store import file_digest
 
 
 def run_vendor(
@@ -37,18 +35,13 @@ def run_vendor(
     faults = (*found.diagnostics, *difference_diagnostics(found))
     if faults:
         return Made(faults=faults)
-    with locked(folder):
-        shutil.rmtree(folder / IMAGE_FOLDER, ignore_errors=True)
-        work = folder / _WORK
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        try:
-            return _run(checked, folder, environment, certificate)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    with workshop(folder) as work:
+        return _run(checked, folder, work, environment, certificate)
 
 
-def _run(checked: Checked, folder: Path, environment: Mapping[str, str], certificate: str) -> Made:
+def _run(
+    checked: Checked, folder: Path, work: Path, environment: Mapping[str, str], certificate: str
+) -> Made:
     vendor = checked.plan.stack.host.image.vendor
     assert vendor is not None
     tree = tree_root(checked, environment)
@@ -71,7 +64,6 @@ def _run(checked: Checked, folder: Path, environment: Mapping[str, str], certifi
     absent = tuple(_absent(vendor, tree, command, source))
     if absent:
         return Made(faults=absent, commands=(command,))
-    work = folder / _WORK
     images = [
         Path(shutil.copyfile(tree / name, work / image_name(Path(name).name, marked=not certificate)))
         for name in vendor.outputs
