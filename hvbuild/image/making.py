@@ -58,7 +58,7 @@ def make_images(
 
 @contextmanager
 def workshop(folder: Path) -> Iterator[Path]:
-    """An empty folder to make images in, gone afterwards; the build `folder` is locked, its images removed."""
+    """An empty folder to make images in, gone afterwards; `folder` is locked and its old images removed."""
     with locked(folder):
         shutil.rmtree(folder / IMAGE_FOLDER, ignore_errors=True)
         work = folder / _WORK
