@@ -13,8 +13,8 @@ from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Label, error_code
 from hvbuild.filechanges import Language, file_changes
 from hvbuild.formats.cheader import read_header, updated
-from hvbuild.load.nearest import nearest
 from hvbuild.model.stack import Deployment
+from hvbuild.nearest import nearest
 from hvbuild.render.readback_host import buildfile_faults
 from hvbuild.render.readback_vm import read_back_vm
 from hvbuild.resolve.imagesteps import BUILDFILE

@@ -164,7 +164,7 @@ def _row_faults(row: "Row", places: dict[str, StackPlace]) -> Iterator[Diagnosti
 def _unknown(
     code: Code, lead: str, word: "Named", known: Iterable[str], name: str | None = None
 ) -> Diagnostic:
-    from hvbuild.load.nearest import did_you_mean  # noqa: PLC0415
+    from hvbuild.nearest import did_you_mean  # noqa: PLC0415
 
     wanted = name or word.text
     names = tuple(known)

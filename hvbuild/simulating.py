@@ -8,7 +8,6 @@ from pathlib import Path
 from hvbuild.building import rendered
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
-from hvbuild.load.nearest import did_you_mean
 from hvbuild.machine.claims import shapes_of
 from hvbuild.machine.costs import Level
 from hvbuild.machine.findings import Kind, Seen, findings
@@ -17,6 +16,7 @@ from hvbuild.machine.scenario_reader import read_scenario
 from hvbuild.machine.schedule import Schedule, refusals, simulate
 from hvbuild.machine.simulation import Question, Simulation, simulate_system
 from hvbuild.model.stack import Workload
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import SourceFile, Span
 from hvbuild.units import Nanoseconds
 

@@ -7,6 +7,7 @@ from hvbuild.buildfile_catalog import Attribute, buildfile_catalog
 from hvbuild.diagnostics import Code, Diagnostic
 from hvbuild.formats import buildfile_codes as codes
 from hvbuild.formats.buildfile_groups import Use
+from hvbuild.nearest import did_you_mean
 
 _CODE_NUMBER = re.compile(r"(0[xX][0-9a-fA-F]+|[0-9]+)[KkMmGg]?\Z")
 _AREA = re.compile(r"(?:N?)(?:[-,=%]N)*\Z".replace("N", r"(?:(?:0[xX][0-9a-fA-F]+|[0-9]+)[KkMmGg]?)"))
@@ -37,8 +38,6 @@ def use_faults(use: Use) -> Iterator[Diagnostic]:
 
 
 def _unknown(use: Use) -> Diagnostic:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
-
     catalog = buildfile_catalog()
     rows = (*catalog.attributes, *catalog.modifiers)
     valued = [row.name for row in rows if row.valued and row.name.startswith(use.written)]
@@ -48,8 +47,7 @@ def _unknown(use: Use) -> Diagnostic:
             f"`{valued[0]}` takes a value and no sign",
             helps=(f"write `{valued[0]}=…`",),
         )
-    near = get_close_matches(use.written, [row.name for row in rows], 1)
-    helps = (f"did you mean `{near[0]}`?",) if near else ()
+    helps = did_you_mean(use.written, [row.name for row in rows])
     return codes.UNKNOWN_ATTRIBUTE.at(use.span, f"mkifs knows no attribute `{use.written}`", helps=helps)
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from hvbuild.catalog import Catalog
@@ -19,6 +18,7 @@ from hvbuild.formats.qvmconf_codes import (
     UNKNOWN_VDEV_OPTION,
 )
 from hvbuild.formats.qvmconf_tokens import Token, is_marker, odd_character, shown
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import Span
 from hvbuild.values import dataclass
 
@@ -310,8 +310,9 @@ def _meant(word: str, known: Sequence[str]) -> tuple[str, ...]:
     if word.startswith(("mem:", "io:", "pci:")) and "loc" in known:
         return (f"write `loc {word}`",)
     real = _REAL_KEYS.get(word)
-    close = [real] if real in known else get_close_matches(word.lower(), known, n=1, cutoff=0.7)
-    return (f"did you mean `{close[0]}`?",) if close else ()
+    if real in known:
+        return (f"did you mean `{real}`?",)
+    return did_you_mean(word.lower(), known, alike=0.7)
 
 
 def _unquoted_command(entry: Entry, previous: Entry) -> Diagnostic:

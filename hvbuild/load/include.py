@@ -18,11 +18,11 @@ from pathlib import Path
 from hvbuild.diagnostics import Diagnostic, Label, error_code, other
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Unreadable
-from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.overlay import compose, marked
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence, heading_at, route
 from hvbuild.load.tree import Path as Steps
 from hvbuild.load.yamltree import DUPLICATE_KEY, MAX_NODES
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import Span
 from hvbuild.values import dataclass
 

@@ -18,11 +18,11 @@ from hvbuild.diagnostics import Diagnostic, Label, error_code
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Input, Memory, Read, Unreadable, read_from_disk
 from hvbuild.load.include import expand
-from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.overlay import layered
 from hvbuild.load.parsecache import ParseCache
 from hvbuild.load.tree import Entry, Kind, Mapping, Scalar, Sequence, heading_at
 from hvbuild.load.yamltree import Reading
+from hvbuild.nearest import did_you_mean
 from hvbuild.shipped import shipped_folder
 from hvbuild.source import SourceFile, Span
 from hvbuild.values import dataclass

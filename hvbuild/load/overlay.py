@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
-from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Path, Removed, Scalar, Sequence, child_route, route
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import SourceFile, Span
 
 NOTHING_TO_REMOVE = Code(

@@ -2,11 +2,11 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
 from hvbuild.model.guest import Guest
 from hvbuild.model.stack import LinkEnd, Stack
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import Origin
 
 HOST_END = "host"
@@ -79,12 +79,11 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], place: Origin, where: str) -> Diagnostic:
-    close = get_close_matches(name, list(known), n=1)
     return UNKNOWN_NAME.at(
         place,
         f"{where} refers to {kind} `{name}`, which nothing declares",
         f"no {kind} of this name",
-        helps=[f"did you mean `{close[0]}`?"] if close else [],
+        helps=did_you_mean(name, known),
     )
 
 

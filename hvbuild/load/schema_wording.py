@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from hvbuild.diagnostics import Diagnostic, error_code, other
-from hvbuild.load.nearest import did_you_mean, nearest
 from hvbuild.load.tree import Mapping, Node, Path, Scalar, Sequence, heading_at, node_at, route
+from hvbuild.nearest import did_you_mean, nearest
 from hvbuild.source import Span
 from hvbuild.values import dataclass
 

@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any
 
 from hvbuild.diagnostics import Diagnostic, error_code, other
-from hvbuild.load.nearest import did_you_mean
 from hvbuild.load.scalars import CODES as SCALAR_CODES
 from hvbuild.load.scalars import Oddity, read_plain
 from hvbuild.load.tree import Entry, Kind, Mapping, Node, Scalar, Sequence
 from hvbuild.load.yamltext import CODES as TEXT_CODES
 from hvbuild.load.yamltext import fault_before_parsing, fault_in_value, syntax_diagnostic, text_of
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import SourceFile, Span
 from hvbuild.values import dataclass
 

@@ -12,7 +12,7 @@ from hvbuild.ranges import AddressRange
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene, host_paths, lies_in
-from hvbuild.rules.wording import did_you_mean, nearest
+from hvbuild.rules.wording import did_you_mean, nearest_path
 from hvbuild.source import Origin
 from hvbuild.units import hex_address
 
@@ -73,7 +73,7 @@ def image_not_in_host(scene: VmScene) -> Iterator[Finding]:
     for load in scene.vm.loads:
         if _is_provided(load.path, scene):
             continue
-        near = nearest(load.path, files)
+        near = nearest_path(load.path, files)
         if near or scene.system.complete:
             yield found(
                 load.origin,

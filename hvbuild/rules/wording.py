@@ -2,23 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
+from hvbuild.nearest import did_you_mean as nearest_help
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help that names the nearest of `known`, or, when none is near, what there is to choose from."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
-
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return (f"did you mean `{near[0]}`?",)
-    return (f"known: {listed(names)}",) if 0 < len(names) <= 12 else ()
+    return nearest_help(name, names) or ((f"known: {listed(names)}",) if 0 < len(names) <= 12 else ())
 
 
-def nearest(path: str, known: Iterable[str]) -> tuple[str, ...]:
+def nearest_path(path: str, known: Iterable[str]) -> tuple[str, ...]:
     """A help that names a path which differs from `path` by little more than a letter, else nothing."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only a fault pays for it
-
-    return tuple(f"did you mean `{near}`?" for near in get_close_matches(path, sorted(known), 1, 0.9))
+    return nearest_help(path, sorted(known), alike=0.9)
 
 
 def listed(names: Iterable[str]) -> str:
