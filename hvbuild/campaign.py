@@ -36,6 +36,8 @@ from hvbuild.store import write_file
 
 Job = tuple[str, int, int]
 """Family, index and examples of one chunk."""
+Timed = tuple[Chunk, float]
+"""A chunk and the seconds that one process played it."""
 
 # One task of a cluster should take 0.1 s of work or more: handing one out costs 1.7 to 3.3 ms (Dask).
 CHUNKS_PER_TASK = 4
@@ -80,7 +82,7 @@ def campaign(
         results = _alone(room, left, fast=fast)
     else:
         results = _processes(room.subject, left, count, properties, fast=fast)
-    return _collected(room, results, report)
+    return _collected(room, results, report, max(count, 1))
 
 
 def campaign_on_cluster(
@@ -97,7 +99,8 @@ def campaign_on_cluster(
     Chunks go out in groups of CHUNKS_PER_TASK, so that handing them out does not cost more than they do.
     """
     room = _Room(subject, folder, shard, properties)
-    return _collected(room, _on_cluster(client, room, properties), report)
+    workers = max(1, sum(client.nthreads().values()))
+    return _collected(room, _on_cluster(client, room, properties), report, workers)
 
 
 def campaign_at(
@@ -146,16 +149,18 @@ class _Room:
         key = sha256(certificate_bytes(base_of(self.ground, self.answers, rows)))
         self.folder = folder / key[:16]
         self.done = {chunk.key: chunk for chunk in self._kept()}
-        self.played = 0
+        self.played, self.spent = 0, 0.0
 
     def left(self) -> tuple[Job, ...]:
         """The chunks that nobody has done yet."""
         return tuple(job for job in self.jobs if job[:2] not in self.done)
 
-    def keep(self, chunk: Chunk) -> None:
+    def keep(self, chunk: Chunk, seconds: float) -> None:
         """Hold `chunk` for good; a campaign that is broken off now goes on behind it."""
         self.done[chunk.key] = chunk
         self.played += chunk.examples
+        self.spent += seconds
+        self.timings[chunk.family] = self.timings.get(chunk.family, 0.0) + seconds
         place = self.folder / f"{chunk.family}.{chunk.index}.json"
         write_file(place, json.dumps(chunk_json(chunk)).encode())
 
@@ -177,19 +182,20 @@ class _Room:
                 yield chunk
 
 
-def _collected(room: _Room, results: Iterable[Chunk], report: Report | None) -> CertificateResult:
-    started = time.perf_counter()
-    for chunk in results:
-        room.keep(chunk)
+def _collected(
+    room: _Room, results: Iterable[Timed], report: Report | None, workers: int
+) -> CertificateResult:
+    for chunk, seconds in results:
+        room.keep(chunk, seconds)
         if report is not None:
-            report(_progress(room, time.perf_counter() - started))
+            report(_progress(room, workers))
     chunks = [room.done[job[:2]] for job in room.jobs]
     result = finished(room.ground, room.answers, chunks, room.rows, room.timings, shard=room.shard)
     room.leave()
     return result
 
 
-def _progress(room: _Room, seconds: float) -> CampaignProgress:
+def _progress(room: _Room, workers: int) -> CampaignProgress:
     total = sum(job[2] for job in room.jobs)
     done = sum(chunk.examples for chunk in room.done.values())
     refused = sorted({code for chunk in room.done.values() for code, _ in chunk.failures})
@@ -199,7 +205,7 @@ def _progress(room: _Room, seconds: float) -> CampaignProgress:
         of_examples=total,
         properties=len(room.rows),
         refused=tuple(refused),
-        seconds_left=(total - done) * seconds / room.played if room.played else None,
+        seconds_left=(total - done) * room.spent / room.played / workers if room.played else None,
         tightest=tuple(worst[:3]),
     )
 
@@ -219,23 +225,28 @@ def progress_line(progress: CampaignProgress) -> str:
 # --- where chunks are played ----------------------------------------------------------------------------
 
 
-def _alone(room: _Room, jobs: Sequence[Job], *, fast: bool) -> Iterator[Chunk]:
+def _alone(room: _Room, jobs: Sequence[Job], *, fast: bool) -> Iterator[Timed]:
+    return (_timed(room.ground, job, room.rows, fast=fast) for job in jobs)
+
+
+def _timed(ground: Ground, job: Job, rows: tuple[Property, ...], *, fast: bool) -> Timed:
     from hvbuild.certify.sampling import play_chunk  # noqa: PLC0415 - Hypothesis only where runs are drawn
 
-    for family, index, examples in jobs:
-        yield play_chunk(room.ground, family, index, examples, room.rows, fast=fast)
+    started = time.perf_counter()
+    chunk = play_chunk(ground, *job, rows, fast=fast)
+    return chunk, time.perf_counter() - started
 
 
 def _processes(
     subject: Subject, jobs: Sequence[Job], workers: int, rows: tuple[Property, ...], *, fast: bool
-) -> Iterator[Chunk]:
+) -> Iterator[Timed]:
     """Chunks as they are done, by processes that each read the subject once."""
     packed = pack(subject, rows)
     pool = ProcessPoolExecutor(
         workers, mp_context=get_context("spawn"), initializer=_begin_below, initargs=(packed, fast)
     )
     with pool:
-        waiting: set[Future[Chunk]] = {pool.submit(_play, job) for job in jobs}
+        waiting: set[Future[Timed]] = {pool.submit(_play, job) for job in jobs}
         try:
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -270,13 +281,11 @@ def _begin(packed: bytes, fast: bool) -> None:
     _HERE["fast"] = fast
 
 
-def _play(job: Job) -> Chunk:
-    from hvbuild.certify.sampling import play_chunk  # noqa: PLC0415
-
-    return play_chunk(_HERE["ground"], *job, _HERE["rows"], fast=_HERE["fast"])
+def _play(job: Job) -> Timed:
+    return _timed(_HERE["ground"], job, _HERE["rows"], fast=_HERE["fast"])
 
 
-def _on_cluster(client: Any, room: _Room, rows: tuple[Property, ...]) -> Iterator[Chunk]:
+def _on_cluster(client: Any, room: _Room, rows: tuple[Property, ...]) -> Iterator[Timed]:
     from dask.distributed import as_completed  # noqa: PLC0415 - the extra `cluster`
 
     left = room.left()
@@ -284,15 +293,15 @@ def _on_cluster(client: Any, room: _Room, rows: tuple[Property, ...]) -> Iterato
     packed = client.scatter(pack(room.subject, rows), broadcast=True)
     futures = [client.submit(play_group, packed, group, pure=False) for group in groups]
     for future in as_completed(futures):
-        yield from (read_chunk(row) for row in future.result())
+        yield from ((read_chunk(row), seconds) for row, seconds in future.result())
 
 
-def play_group(packed: bytes, group: Sequence[Job]) -> list[dict[str, Any]]:
-    """The chunks of `group` as plain data; what a cluster's worker runs."""
+def play_group(packed: bytes, group: Sequence[Job]) -> list[tuple[dict[str, Any], float]]:
+    """The chunks of `group` as plain data, each with its seconds; what a cluster's worker runs."""
     if _HERE.get("packed") != packed:
         _begin(packed, fast=False)
         _HERE["packed"] = packed
-    return [chunk_json(_play(job)) for job in group]
+    return [(chunk_json(chunk), seconds) for chunk, seconds in map(_play, group)]
 
 
 def pack(subject: Subject, rows: tuple[Property, ...] = ()) -> bytes:

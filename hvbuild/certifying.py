@@ -55,7 +55,7 @@ def subject_of(
     stack = checked.plan.stack
     stored = stored_counterexamples(checked.place)
     inputs = {item.name: item.digest for item in made.inputs if item.digest is not None}
-    further = [*(item for item, _ in stored), *_files_of(properties)]
+    further = [*(item for item, _ in stored), *_files_of(checked, properties)]
     inputs |= {
         stable_name(Path(item.name), checked.place.root): item.digest for item in further if item.digest
     }
@@ -88,9 +88,10 @@ def properties_of(checked: Checked) -> tuple[Property, ...]:
     return (*ALL_PROPERTIES, *found)
 
 
-def _files_of(properties: tuple[Property, ...]) -> tuple[NamedDigest, ...]:
-    """The modules of the project's own guarantees; what those import is not followed."""
-    return tuple(NamedDigest(path.as_posix(), file_digest(path)) for path in source_files(properties))
+def _files_of(checked: Checked, properties: tuple[Property, ...]) -> tuple[NamedDigest, ...]:
+    """The modules of the project's own guarantees."""
+    files = source_files(properties, (name.text for name in checked.properties))
+    return tuple(NamedDigest(path.as_posix(), file_digest(path)) for path in files)
 
 
 def day_of_judgement(checked: Checked) -> str:
@@ -260,7 +261,9 @@ def _write(
     """
     place = built.checked.place.folder / COUNTEREXAMPLES
     listing = Path(place.as_posix() + NAMES_IN)
-    inputs = [item for item, _ in stored_counterexamples(built.checked.place)] + [*_files_of(properties)]
+    inputs = [item for item, _ in stored_counterexamples(built.checked.place)] + [
+        *_files_of(built.checked, properties)
+    ]
     inputs.append(NamedDigest(listing.as_posix(), file_digest(listing)))
     without = () if accepted else (CERTIFICATE,)
     with locked(built.folder):

@@ -32,7 +32,7 @@ WAIVER_UNUSED = _row(
 REPLAY_UNREADABLE = _row(
     "HV7005",
     "counterexample-unreadable",
-    "A stored counterexample cannot be read, so it cannot be replayed.",
+    "A stored counterexample cannot be read, so it cannot be replayed; that refuses.",
     source=_CATALOGUE,
 )
 NO_SUCH_PROPERTY = _row(

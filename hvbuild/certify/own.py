@@ -54,9 +54,12 @@ def _named(name: str) -> tuple[Property, ...]:
     return rows
 
 
-def source_files(rows: Iterable[Property]) -> tuple[Path, ...]:
-    """The files of the modules that hold `rows`, sorted: a change in one may change a verdict."""
-    modules = {
+def source_files(rows: Iterable[Property], names: Iterable[str] = ()) -> tuple[Path, ...]:
+    """The files of the modules that `names` lead to and that hold the functions of `rows`, sorted.
+
+    A change in one may change a verdict; what they import is not followed.
+    """
+    modules = {name.partition(":")[0] for name in names} | {
         _written(call).__module__
         for row in rows
         for call in (row.prove, row.watch, row.applies, row.view)

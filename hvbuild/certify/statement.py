@@ -12,6 +12,7 @@ from hvbuild.certify.outcome import Exhausted as ExhaustedAnswer
 from hvbuild.certify.outcome import Sampled as SampledAnswer
 from hvbuild.certify.places import finding_json, place_json
 from hvbuild.certify.property import Property
+from hvbuild.certify.replay import read_counterexample
 from hvbuild.certify.subject import Subject
 from hvbuild.version import judging_versions
 
@@ -40,6 +41,9 @@ def base_of(ground: Ground, answers: Mapping[str, Answer], rows: Sequence[Proper
             "loads": loads_of(ground),
             "assumptions": assumptions_of(ground),
             "waivers": waivers_of(subject),
+            "unreadable": [
+                name for name, text in subject.counterexamples if read_counterexample(text) is None
+            ],
         },
     }
 
@@ -207,7 +211,9 @@ def assembled(base: Json, chunks: Iterable[Chunk]) -> Json:
     waivers = predicate["waivers"]
     rows = [_with_waiver(row, waivers) for row in rows]
     predicate["properties"] = rows
-    predicate["verdict"], predicate["reasons"] = verdict_of(rows, predicate["rules"]["ran"])
+    predicate["verdict"], predicate["reasons"] = verdict_of(
+        rows, predicate["rules"]["ran"], predicate["unreadable"]
+    )
     predicate["families"] = [_family_json(name, held) for name, held in families.items()]
     return {**base, "predicate": predicate}
 
@@ -259,9 +265,13 @@ def _with_waiver(row: Json, waivers: Sequence[Json]) -> Json:
     return row
 
 
-def verdict_of(rows: Sequence[Json], rules: int) -> tuple[str, list[str]]:
-    """The verdict and, where it is not plain `certified`, why: guarantees refused, waived or never run."""
-    reasons = []
+def verdict_of(rows: Sequence[Json], rules: int, unreadable: Sequence[str]) -> tuple[str, list[str]]:
+    """The verdict and, where it is not plain `certified`, why: guarantees refused, waived or never run.
+
+    `unreadable` are stored counterexamples that could not be replayed: what they hold against the system is
+    not known, so they refuse.
+    """
+    reasons = [f"stored counterexample `{name}` cannot be read" for name in unreadable]
     if not rules:
         reasons.append("no rule was run")
     if not rows:

@@ -352,10 +352,12 @@ def test_a_stored_counterexample_is_played_first_and_only_refuses() -> None:
     assert read_counterexample(text.replace("hvbuild-counterexample/1", "x")) is None
 
 
-def test_an_unreadable_counterexample_refuses_nothing_and_is_told() -> None:
+def test_an_unreadable_counterexample_refuses_and_is_told() -> None:
     result = certify(make.a_subject(counterexamples=(("x.json", "{"),)), properties=SMALL)
 
     assert [row.code for row in result.diagnostics] == ["HV7005"]
+    assert result.verdict == "refused"
+    assert result.statement["predicate"]["reasons"] == ["stored counterexample `x.json` cannot be read"]
 
 
 # --- verify ---------------------------------------------------------------------------------------------
