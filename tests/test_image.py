@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import say
 from demo_project import HOST_FILES, certified, checked_stack, write_stack
 from sdp_stub import StubSdp, stub_sdp, write_tool
 from test_host_base import BASE
@@ -126,6 +127,24 @@ def test_a_changed_input_is_refused(project: Path, sdp: StubSdp) -> None:
 
     assert made.refused
     assert "HV7107" in {fault.code for fault in made.made.faults}
+
+
+@pytest.mark.parametrize("command", ["image", "bundle"])
+def test_an_input_that_does_not_even_check_any_more_is_refused(
+    project: Path, tmp_path: Path, command: str
+) -> None:
+    stack = project / "stacks/demo/stack.yaml"
+    stack.write_text(stack.read_text().replace("256MiB", "256MiX"))
+    words = ["bundle", stack.parent, "-o", tmp_path / "b.tar.gz"] if command == "bundle" else ["image", stack]
+    said = say(*words, "--format", "json")
+
+    changed = [row for row in said.data["diagnostics"] if row["code"] == "HV7107"]
+    assert said.code == Exit.REFUSED
+    assert any("stack.yaml" in row["message"] for row in changed)
+    assert {row["code"] for row in said.data["diagnostics"]} > {"HV7107"}
+    (project / "build/demo/base/certificate.json").unlink()
+
+    assert say(*words).code == Exit.NO
 
 
 def test_a_changed_guest_image_is_refused(project: Path, sdp: StubSdp) -> None:

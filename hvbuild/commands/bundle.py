@@ -8,7 +8,7 @@ import click
 
 from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import PATH, stack_argument, variant_option
-from hvbuild.commands.stacks import checked, opened
+from hvbuild.commands.stacks import opened, still_certified
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,12 @@ def command(stack: Path, variant: str, output: Path) -> Outcome:
     The machine that makes the image needs no hvbuild. Refused with exit code 3 as an image is.
     """
     from hvbuild.bundling import bundle
+    from hvbuild.checking import Checked
     from hvbuild.report.bundled import bundled_outcome
 
     place = opened(stack)
-    return bundled_outcome(bundle(checked(place, variant), place.build_folder(variant), output))
+    folder = place.build_folder(variant)
+    found = still_certified(place, variant, folder)
+    if not isinstance(found, Checked):
+        return found
+    return bundled_outcome(bundle(found, folder, output))

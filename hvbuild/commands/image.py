@@ -8,7 +8,7 @@ import click
 
 from hvbuild.commands.answer import answering
 from hvbuild.commands.arguments import folder_option, stack_argument, variant_option
-from hvbuild.commands.stacks import checked, opened
+from hvbuild.commands.stacks import checked, opened, still_certified
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,10 +28,13 @@ def command(stack: Path, variant: str, output: Path | None, engineering: bool) -
     """
     import os
 
+    from hvbuild.checking import Checked
     from hvbuild.imaging import image
     from hvbuild.report.imaged import imaged_outcome
 
     place = opened(stack)
-    found = checked(place, variant)
     folder = output or place.build_folder(variant)
+    found = checked(place, variant) if engineering else still_certified(place, variant, folder)
+    if not isinstance(found, Checked):
+        return found
     return imaged_outcome(image(found, folder, os.environ, engineering=engineering))

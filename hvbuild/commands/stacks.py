@@ -37,6 +37,25 @@ def checked(place: StackPlace, variant: str) -> Checked:
     return found
 
 
+def still_certified(place: StackPlace, variant: str, folder: Path) -> Checked | Outcome:
+    """The checked stack of a build folder; or the refusal, where what was certified does not even check now.
+
+    StackInvalid where nothing was certified.
+    """
+    from hvbuild.diagnostics import StackInvalid
+    from hvbuild.image.ready import changed_since
+    from hvbuild.report.exits import Exit
+    from hvbuild.report.outcome import Outcome
+
+    try:
+        return checked(place, variant)
+    except StackInvalid as fault:
+        changed = changed_since(folder, place.root)
+        if not changed:
+            raise
+        return Outcome(diagnostics=(*changed, *fault.diagnostics), exit=Exit.REFUSED)
+
+
 def verdicts(
     asked: Sequence[tuple[StackPlace, str]], inputs: Iterable[NamedDigest] = ()
 ) -> list[tuple[tuple[StackPlace, str], Verdict]]:

@@ -7,7 +7,7 @@ from hvbuild.building import draft
 from hvbuild.certify.canonical import Json
 from hvbuild.certify.form import ACCEPTED, CERTIFICATE
 from hvbuild.certify.statement import in_force
-from hvbuild.certify.verify import verify
+from hvbuild.certify.verify import Verification, verify
 from hvbuild.certifying import day_of_judgement
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Label
@@ -43,11 +43,7 @@ def certified_artifacts(checked: Checked, folder: Path) -> Ready:
         certificate = place.read_bytes()
     except OSError:
         return Ready(artifacts=artifacts, refusals=(_refusal(checked, place, "there is no certificate"),))
-    found = verify(
-        folder,
-        find_input=lambda name: _input(name, checked.place.root),
-        every_input=True,
-    )
+    found = _verified(folder, checked.place.root)
     refusals = list(found.diagnostics)
     if found.verdict not in ACCEPTED and not refusals:
         refusals.append(_refusal(checked, place, f"the certificate's verdict is `{found.verdict}`"))
@@ -56,6 +52,15 @@ def certified_artifacts(checked: Checked, folder: Path) -> Ready:
     if not refusals:
         refusals += _differences(checked, artifacts, found.statement, place)
     return Ready(artifacts=artifacts, certificate=certificate, refusals=tuple(refusals))
+
+
+def changed_since(folder: Path, root: Path) -> tuple[Diagnostic, ...]:
+    """What differs from what the folder's certificate was made of; none without a certificate."""
+    return _verified(folder, root).diagnostics if (folder / CERTIFICATE).is_file() else ()
+
+
+def _verified(folder: Path, root: Path) -> Verification:
+    return verify(folder, find_input=lambda name: _input(name, root), every_input=True)
 
 
 def _other_versions(checked: Checked, statement: Json | None, place: Path) -> list[Diagnostic]:
