@@ -20,21 +20,25 @@ def command(topic: str) -> Outcome:
     A code may be given by its name too: of a rule (HV...) or of a guarantee
     (HC...).
     """
+    from hvbuild.report.schedule import model_outcome
+
+    return model_outcome() if topic == "model" else _guarantee(topic) or _code(topic)
+
+
+def _guarantee(topic: str) -> Outcome | None:
+    """The guarantee of this code or name; their catalogue takes a while to read, and no rule needs it."""
+    if topic.lower().startswith("hv"):
+        return None
+    from hvbuild.certify.properties.catalog import ALL_PROPERTIES
+    from hvbuild.report.guarantee import guarantee_outcome
+
+    return guarantee_outcome(topic, ALL_PROPERTIES)
+
+
+def _code(topic: str) -> Outcome:
     from hvbuild.codes import all_codes
     from hvbuild.report.explain import explained, read_examples
     from hvbuild.shipped import shipped_file
 
-    if topic == "model":
-        from hvbuild.report.schedule import model_outcome
-
-        return model_outcome()
-    rows = all_codes()
-    if not any(topic.lower() in (row.code.lower(), row.name.lower()) for row in rows):
-        from hvbuild.certify.properties.catalog import ALL_PROPERTIES
-        from hvbuild.report.guarantee import guarantee_outcome
-
-        guarantee = guarantee_outcome(topic, ALL_PROPERTIES)
-        if guarantee is not None:
-            return guarantee
     examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
-    return explained(topic, rows, examples)
+    return explained(topic, all_codes(), examples)
