@@ -28,6 +28,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.load.bind_board",
     "hvbuild.load.references",
     "hvbuild.resolve.memory",
+    "hvbuild.resolve.commandline",
     "hvbuild.rules.catalog",
     "hvbuild.render.codes",
     "hvbuild.certify.codes",

@@ -11,6 +11,7 @@ from hvbuild.catalog import Catalog
 from hvbuild.meaning import spelling
 from hvbuild.model.guest import PassDevice
 from hvbuild.model.vm import Memory, MemoryKind, Vcpu, VmConfig
+from hvbuild.resolve.commandline import escaped_command_line
 
 _FLAGS = {"debug": "debug", "dryrun": "dryrun", "fdt generate": "fdt_generate"}
 _GENERATE = " generate"
@@ -36,7 +37,11 @@ def guest_items(
         *spelled.listed("reserve", list(reserve_items(vm))),
         *spelled.listed("cpus", cpus),
         *spelled.listed("images", list(_images(vm, sources))),
-        *([] if vm.cmdline is None else [Item("cmdline", scalar(vm.cmdline), vm.cmdline_origin.span)]),
+        *(
+            []
+            if vm.cmdline is None
+            else [Item("cmdline", scalar(escaped_command_line(vm.cmdline)), vm.cmdline_origin.span)]
+        ),
         *spelled.listed("vdevs", list(vdev_items(vm, catalog))),
         *spelled.listed("pass", list(pass_items(vm, handed))),
     ]

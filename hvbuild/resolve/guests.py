@@ -1,18 +1,22 @@
 """A declared guest to the VM that its qvmconf must say."""
 
 from hvbuild.catalog import Catalog
+from hvbuild.diagnostics import Diagnostics
 from hvbuild.model.guest import Guest, Vdev
 from hvbuild.model.plan import GuestPlan
 from hvbuild.model.stack import Stack
 from hvbuild.model.vm import Logger, VmConfig
 from hvbuild.model.vm import Vdev as VmVdev
 from hvbuild.resolve.agreements import derived_options
+from hvbuild.resolve.commandline import command_line
 from hvbuild.resolve.devices import GuestSpace, handed_over
 from hvbuild.resolve.ledger import Ledger
 from hvbuild.resolve.memory import guest_memory
 
 
-def plan_guest(stack: Stack, guest: Guest, catalog: Catalog, ledger: Ledger) -> GuestPlan:
+def plan_guest(
+    stack: Stack, guest: Guest, catalog: Catalog, ledger: Ledger, faults: Diagnostics
+) -> GuestPlan:
     """`guest` with every open value decided and every shared fact filled in."""
     space = GuestSpace(guest, stack.board.architecture, catalog, ledger)
     memory, ram_passes = guest_memory(guest, space.map.ram, catalog, ledger)
@@ -32,7 +36,7 @@ def plan_guest(stack: Stack, guest: Guest, catalog: Catalog, ledger: Ledger) -> 
         passes=passes,
         reserves=guest.reserves,
         loads=tuple(image.load for image in guest.images),
-        cmdline=guest.cmdline,
+        cmdline=command_line(guest, vdevs, ledger, faults),
         settings=guest.settings,
         loggers=(*guest.loggers, *loggers),
         unsupported=guest.unsupported,

@@ -14,11 +14,12 @@ from hvbuild.resolve.memory import place_regions
 def resolve(stack: Stack, catalog: Catalog, faults: Diagnostics) -> Plan:
     """The plan of `stack`: the same for the same stack, pinned values never moved.
 
-    Passes: host memory regions, then each guest in order (memory, pass-through, vdevs), then the host.
+    Passes: host memory regions, then each guest in order (memory, pass-through, vdevs, command line), then
+    the host.
     """
     ledger = Ledger()
     regions = place_regions(stack, ledger, faults)
-    guests = tuple(plan_guest(stack, guest, catalog, ledger) for guest in stack.guests)
+    guests = tuple(plan_guest(stack, guest, catalog, ledger, faults) for guest in stack.guests)
     host = plan_host(stack, guests, regions, catalog)
     return Plan(
         stack=stack,

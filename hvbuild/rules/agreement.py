@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hvbuild.diagnostics import Severity, other
+from hvbuild.model.linux_names import CONSOLE_TYPES, disks, plain_type
 from hvbuild.model.system import HostService
 from hvbuild.model.vm import Option, Space, Vdev
 from hvbuild.rules.rule import Finding, found, rule
@@ -16,11 +17,6 @@ _PEERS = "QNX Hypervisor 7.1, Networking: each end names the other as /dev/qvm/S
 _QVM = "/dev/qvm/"
 _VDEVPEERS = "/dev/vdevpeers/"
 _BINDING = re.compile(r"\b(peer|bind)=([^,\s\"]+)")
-_LINUX_CONSOLES = {
-    "ttyAMA": ("pl011",),
-    "ttyS": ("ser8250",),
-    "hvc": ("virtio-console",),
-}
 _EARLYCON = re.compile(r"(?:\A|\s)earlycon=(pl011|uart8250|ns16550a?),(?:mmio(?:32)?,|io,)?(0x[0-9a-fA-F]+)")
 _CONSOLE = re.compile(r"(?:\A|\s)console=([a-zA-Z]+?)(\d+)(?=[,\s]|\Z)")
 _ROOT = re.compile(r"(?:\A|\s)root=/dev/vd([a-z])")
@@ -203,13 +199,13 @@ def vdevpeer_used_twice(scene: Scene) -> Iterator[Finding]:
 )
 def console_without_device(scene: VmScene) -> Iterator[Finding]:
     """The guest's command line names a console whose device the VM does not have."""
-    types = [vdev.type.removesuffix("-safety") for vdev in scene.vm.vdevs]
+    types = [plain_type(vdev) for vdev in scene.vm.vdevs]
     open_types = {vdev.type for vdev in scene.vm.vdevs if scene.scene.catalog.vdev(vdev.type) is None}
     for name, number in _CONSOLE.findall(scene.vm.cmdline or ""):
-        kinds = _LINUX_CONSOLES.get(name)
-        count = sum(1 for kind in types if kinds and kind in kinds)
-        if kinds and int(number) >= count and not open_types and not scene.vm.passes:
-            has = f"{count} `{kinds[0]}`" if count else f"no `{kinds[0]}`"
+        kind = CONSOLE_TYPES.get(name)
+        count = types.count(kind) if kind else 0
+        if kind and int(number) >= count and not open_types and not scene.vm.passes:
+            has = f"{count} `{kind}`" if count else f"no `{kind}`"
             yield found(
                 scene.vm.cmdline_origin,
                 f"the command line of {scene.text} names console `{name}{number}`, the VM has {has}",
@@ -252,17 +248,15 @@ def earlycon_elsewhere(scene: VmScene) -> Iterator[Finding]:
 )
 def root_without_device(scene: VmScene) -> Iterator[Finding]:
     """The command line's root disk is beyond the virtio-blk devices of the VM."""
-    disks = [vdev for vdev in scene.vm.vdevs if vdev.type.removesuffix("-safety") == "virtio-blk"]
+    held = disks(scene.vm.vdevs)
     for letter in _ROOT.findall(scene.vm.cmdline or ""):
-        if ord(letter) - ord("a") >= len(disks):
+        if ord(letter) - ord("a") >= len(held):
             yield found(
                 scene.vm.cmdline_origin,
                 f"the command line of {scene.text} has its root on `/dev/vd{letter}`, "
-                f"the VM has {len(disks)} virtio-blk devices",
+                f"the VM has {len(held)} virtio-blk devices",
                 f"`root=/dev/vd{letter}`",
-                others=other(
-                    disks[-1].origin if disks else None, f"the last one is `vd{chr(96 + len(disks))}`"
-                ),
+                others=other(held[-1].origin if held else None, f"the last one is `vd{chr(96 + len(held))}`"),
             )
 
 
@@ -274,25 +268,25 @@ def root_without_device(scene: VmScene) -> Iterator[Finding]:
 )
 def boot_device_elsewhere(scene: VmScene) -> Iterator[Finding]:
     """Android is told to boot from an address where the VM has no virtio-blk device."""
-    disks: dict[int, Vdev] = {}
+    placed: dict[int, Vdev] = {}
     for vdev in scene.vm.vdevs:
         at = vdev.location
         start = scene.system.amount(at.start) if at is not None and at.space is Space.MEM else None
         if start is not None and vdev.type.startswith("virtio-blk"):
-            disks[start] = vdev
+            placed[start] = vdev
     for spelled in _BOOT_DEVICES.findall(scene.vm.cmdline or ""):
         for word in spelled.strip('"').split(","):
             unit = word.rsplit("/", 1)[-1].partition(".")
             at_text = unit[0] if unit[1] else ""
             start = int(at_text, 16) if re.fullmatch(r"[0-9a-fA-F]{4,16}", at_text) else None
-            if start is not None and start not in disks and not scene.passes:
+            if start is not None and start not in placed and not scene.passes:
                 yield found(
                     scene.vm.cmdline_origin,
                     f"{scene.text} is to boot from {hex_address(start)}, where no virtio-blk device is",
                     f"`{word}`",
                     others=tuple(
                         label
-                        for place, disk in disks.items()
+                        for place, disk in placed.items()
                         for label in other(disk.origin, f"`{disk.label}` is at {hex_address(place)}")
                     ),
                 )
