@@ -1,8 +1,9 @@
-"""Start-up, check and render as whole processes, in multiples of `python -c pass` on the same machine.
+"""Whole processes in multiples of `python -c pass` on the same machine, and the memory of a check.
 
     python tests/benchmarks/bench_budgets.py [RUNS]
 
-prints each median beside the budget of the outer contract. Nothing is asserted: tests guard the structure.
+prints each median beside the budget of the outer contract: start-up, completion, check, render, and a
+`doit build` of 100 tasks with nothing to do. Nothing is asserted: tests guard the structure.
 """
 
 import os
@@ -17,6 +18,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HVBUILD = (sys.executable, "-m", "hvbuild")
+# `doit build` has a task each to check, render, certify and build a system.
+SYSTEMS = 25
+SMALL_STACK = """\
+format: 1
+board: rpi4
+target: qnx-8.0.4
+guests:
+  one:
+    cpus: [{sched: 10r}]
+    load: {pattern: periodic, period: 10ms, work: 1ms, bound: 10ms, assumed: benchmark}
+    ram: [{name: main, base: 0x80000000, size: 256MiB}]
+    images: [{name: kernel, load: /guests/one/Image, external: true}]
+certificate: {examples: 1}
+"""
 
 
 def large_stack(folder: Path, guests: int) -> Path:
@@ -42,6 +57,27 @@ def large_stack(folder: Path, guests: int) -> Path:
     return folder
 
 
+def small_project(folder: Path) -> Path:
+    """A project of one stack and its variants, `SYSTEMS` in all."""
+    variants = folder / "stacks/small/variants"
+    variants.mkdir(parents=True)
+    (variants.parent / "stack.yaml").write_text(SMALL_STACK)
+    for number in range(1, SYSTEMS):
+        text = f"format: 1\nguests: {{one: {{ram: [{{name: main, size: {number}MiB}}]}}}}\n"
+        (variants / f"v{number:02d}.yaml").write_text(text)
+    shutil.copy(ROOT / "dodo.py", folder)
+    return folder
+
+
+def peak_of_check(stack: Path, environment: dict[str, str]) -> float:
+    """MiB resident at most in a process that checks `stack` cold."""
+    child = "import resource, sys; from hvbuild.__main__ import main; main(sys.argv[1:]);"
+    child += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    words = [sys.executable, "-c", child, "check", str(stack), "-q"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 1024
+
+
 def main(runs: int) -> None:
     """Measure and print every line."""
     with tempfile.TemporaryDirectory() as name:
@@ -56,10 +92,16 @@ def main(runs: int) -> None:
             "HVBUILD_CACHE": str(cache),
         }
 
+        completing = {"_HVBUILD_COMPLETE": "bash_complete", "COMP_WORDS": "hvbuild ch", "COMP_CWORD": "1"}
+
         def timed(words: tuple[str, ...], before: Callable[[], None] = lambda: None) -> float:
             before()
+            folder = project if "doit" in words else place
+            more = completing if words == completion else {}
             started = time.perf_counter()
-            subprocess.run(words, cwd=place, env=environment, stdout=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                words, cwd=folder, env={**environment, **more}, stdout=subprocess.DEVNULL, check=True
+            )
             return time.perf_counter() - started
 
         def forget() -> None:
@@ -69,17 +111,22 @@ def main(runs: int) -> None:
             forget()
             shutil.rmtree(place / "out", ignore_errors=True)
 
+        project = small_project(place / "project")
+        building = (sys.executable, "-m", "doit", "build")
+        completion = (str(Path(sys.executable).with_name("hvbuild")),)
         small = str(place / "stacks" / "rpi4")
         rendering = (*HVBUILD, "render", small, "-o", "out")
         rows: list[tuple[str, tuple[str, ...], Callable[[], None], str]] = [
             ("--version", (*HVBUILD, "--version"), lambda: None, "8"),
             ("--help", (*HVBUILD, "--help"), lambda: None, "8"),
+            ("completion of a command", completion, lambda: None, "8"),
             ("check --help", (*HVBUILD, "check", "--help"), lambda: None, "8"),
             ("check, warm", (*HVBUILD, "check", small), lambda: None, "8"),
             ("check, cold", (*HVBUILD, "check", small), forget, "25"),
             ("render, warm", rendering, lambda: None, "15"),
             ("render, cold", rendering, unbuild, ""),
             (f"check of 64 guests ({size} KB), cold", (*HVBUILD, "check", str(large)), forget, "120"),
+            (f"doit build, {4 * SYSTEMS} tasks, nothing to do", building, lambda: None, "20"),
         ]
         for _, words, before, _ in rows:
             timed(words, before)
@@ -91,6 +138,10 @@ def main(runs: int) -> None:
                 bare = timed((sys.executable, "-c", "pass"))
                 ratios.append(timed(words, before) / bare)
             print(f"{title:44} {statistics.median(ratios):12.1f}   {budget:>6}")
+        forget()
+        print(
+            f"{'peak memory of a check, MiB':44} {peak_of_check(Path(small), environment):12.1f}   {'60':>6}"
+        )
 
 
 if __name__ == "__main__":
