@@ -111,17 +111,18 @@ def campaign_at(
     report: Report | None = None,
     shard: tuple[int, int] | None = None,
     properties: tuple[Property, ...] = ALL_PROPERTIES,
+    patience: float = 10.0,
 ) -> CertificateResult:
     """As `campaign_on_cluster`, with the Dask scheduler at `address`, such as `tcp://host:8786`.
 
-    NoCluster where none answers, or where the extra `cluster` is missing.
+    NoCluster where none answers within `patience` seconds, or where the extra `cluster` is missing.
     """
     try:
         from dask.distributed import Client  # noqa: PLC0415 - the extra `cluster`
     except ImportError as fault:
         raise NoCluster("Dask is not installed: pip install 'hvbuild[cluster]'") from fault
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=patience)
     except (OSError, ValueError) as fault:
         raise NoCluster(f"no Dask scheduler answers at `{address}`") from fault
     with client:

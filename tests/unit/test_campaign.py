@@ -153,4 +153,10 @@ def test_progress_is_one_line() -> None:
 
 def test_without_a_scheduler_there_is_no_cluster(tmp_path: Path) -> None:
     with pytest.raises(NoCluster):
-        campaign_at("tcp://127.0.0.1:1", make.a_subject(examples=3), folder=tmp_path, properties=CHOSEN)
+        campaign_at(
+            "tcp://127.0.0.1:1",
+            make.a_subject(examples=3),
+            folder=tmp_path,
+            properties=CHOSEN,
+            patience=0.5,
+        )
