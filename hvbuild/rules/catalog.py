@@ -14,6 +14,7 @@ from hvbuild.rules import (
     interrupts,
     links,
     memory,
+    own,
     partitions,
     priorities,
     scheduling,
@@ -35,7 +36,7 @@ ALL_RULES: tuple[Rule, ...] = (
     *agreement.RULES,
     *guest_side.RULES,
 )
-CODES = tuple(each.row for each in ALL_RULES)
+CODES = (*own.CODES, *(each.row for each in ALL_RULES))
 
 # What the reader of a text reports already, under a code of its own: rule to code.
 # In that door these rules are left out, so that one fault stays one diagnostic.
