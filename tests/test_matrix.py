@@ -151,6 +151,19 @@ def test_products_of_one_stack_on_two_boards_check_clean_and_say_why_they_differ
     assert any("vCPU 2" in text and why.endswith("on-sa8295p.yaml:8") for text, why in because)
 
 
+def test_boards_depart_in_their_hardware_with_the_line_of_the_board(project: Path) -> None:
+    matrix = matrix_of(project, MATRIX)
+    found = departures(matrix.products, Checker(None))
+    board = {each.text: each.because for each in found if each.subject == "board"}
+
+    assert board["startup program startup-sa8155 → startup-sa8295"].startswith("hvbuild:boards/sa8295p.yaml:")
+    assert board["cluster `0` kryo485-silver → cortex-a78c"] == "hvbuild:boards/sa8295p.yaml:7"
+    assert "memory `ddr` 0x97800000..0x380000000 → 0x97800000..0x480000000" in board
+    gone = [text for text in board if text.startswith("- cluster `2` (kryo485-gold, pCPUs 7")]
+    assert [board[text] for text in gone] == ["hvbuild:boards/sa8295p.yaml:2"]
+    assert {each.stack for each in found if each.subject == "board"} == {"sa8155-la"}
+
+
 def test_check_matrix_answers_as_table_and_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "hvbuild.yaml").write_text(MATRIX)
 

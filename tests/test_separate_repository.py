@@ -257,7 +257,7 @@ def test_a_rule_of_the_site_stops_what_it_forbids(repository: Repository) -> Non
         " hvbuild lint build/cockpit/base/guests/one.qvmconf"
     )
 
-    assert "stack.yaml:17:59: error[HV9101]: CAN of guest `one` raises 70" in said.stdout
+    assert "stack.yaml:16:60: error[HV9101]: CAN of guest `one` raises 70" in said.stdout
     assert "A CAN device raises one of the lines that the guest's driver was built for." in said.stdout
     assert said.stdout.endswith("clean\n")
 
@@ -269,3 +269,24 @@ def test_the_standalone_folder_runs_where_it_is_put(repository: Repository, tmp_
 
     assert "2 products of 1 stack, 2 clean" in said.stdout
     assert "certify:cockpit/base" in said.stdout
+
+
+def test_the_standalone_folder_says_which_python_it_needs(offline: Path, tmp_path: Path) -> None:
+    """A Python of another release, told by the number it gives of itself."""
+    moved = tmp_path / "hvbuild"
+    shutil.copytree(offline / "standalone", moved)
+    run = (moved / "run.py").read_text()
+    (moved / "run.py").write_text(run.replace("import sys\n", "import sys\nsys.version_info = (3, 99)\n"))
+    said = subprocess.run(
+        [moved / "bin/hvbuild", "--version"],
+        env={"PATH": os.environ["PATH"], "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (said.returncode, said.stdout) == (2, "")
+    assert (
+        f"needs Python {sys.version_info[0]}.{sys.version_info[1]}, not {sys.executable} (3.99)"
+        in said.stderr
+    )
