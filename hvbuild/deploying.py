@@ -1,6 +1,7 @@
 """Artifacts into somebody else's tree: to the places the stack names, together or not at all, nothing lost.
 
-What was put there last is kept in the build folder. Where the tree's owners changed a file since, both sides'
+What was put there last is kept in the tree, in `.hvbuild-deployed`, so that every checkout, stack and variant
+that deploys into a tree knows it. Where the tree's owners changed a file since, both sides'
 changes are merged; where both changed the same lines nothing is written and all three places are shown.
 """
 
@@ -25,7 +26,7 @@ from hvbuild.threeway import Clash, merge
 TREE = "HVBUILD_TREE"
 # A header of `__REGION_START__` and `__REGION_SIZE__` constants, updated in place: its text stays the tree's.
 MEMORY_MAP = "memory_host_map"
-_RECORD = ".deployed"
+_RECORD = ".hvbuild-deployed"
 
 
 UNKNOWN_ARTIFACT = error_code(
@@ -116,14 +117,13 @@ def deploy(checked: Checked, environment: Mapping[str, str], folder: Path | None
         if found.diagnostics:
             return found
         files = {_name(item, tree): item.after for item in found.deliveries if item.differs}
-        written = write_together(tree, files)
         record = {
-            f"{_RECORD}/{item.deployment.artifact}": artifacts[item.deployment.artifact]
+            _record(item.deployment): artifacts[item.deployment.artifact]
             for item in found.deliveries
             if item.deployment.artifact in artifacts
         }
-        write_together(built.folder, record)
-    return replace(found, written=written)
+        written = write_together(tree, {**files, **record})
+    return replace(found, written=tuple(name for name in written if name in files))
 
 
 class _Deploy:
@@ -226,7 +226,7 @@ class _Deploy:
     def _last(self, item: Deployment) -> bytes | None:
         """What hvbuild put there the last time; for a base file that the tree holds, that base."""
         try:
-            return (self._folder / _RECORD / item.artifact).read_bytes()
+            return (self._tree / _record(item)).read_bytes()
         except OSError:
             pass
         base = base_buildfile(self._checked) if item.artifact == BUILDFILE else None
@@ -238,7 +238,7 @@ class _Deploy:
         if not self._changes(item, path, before, ours):
             return ours
         self._faults.append(
-            self._not_ours(item, path, "was not put there by hvbuild and says something else")
+            self._not_ours(item, path, "says something else, and nothing tells that hvbuild put it there")
         )
         return None
 
@@ -247,7 +247,10 @@ class _Deploy:
             Span(SourceFile(path.as_posix(), ""), 0, 0),
             f"`{path.as_posix()}` {why}",
             others=_label(item, "is to be replaced by this"),
-            helps=("take the file away first, or name it `host.image.base` to build on it",),
+            helps=(
+                "take the file away first, or name it `host.image.base` to build on it",
+                f"what hvbuild puts into a tree it knows by `{_RECORD}`, which has to stay with the tree",
+            ),
         )
 
     def _clash(self, item: Deployment, path: Path, clash: Clash) -> Diagnostic:
@@ -260,7 +263,7 @@ class _Deploy:
             clash.ours,
         )
         last = self._last(item) or b""
-        record = (self._folder / _RECORD / item.artifact).as_posix()
+        record = (self._tree / _record(item)).as_posix()
         base = _lines(record, last, clash.base_line, clash.base)
         return CLASH.at(
             theirs,
@@ -321,6 +324,11 @@ def _name(item: Delivery, tree: Path) -> str:
     if (tree / item.deployment.path).is_symlink():
         return item.path.relative_to(tree.resolve()).as_posix()
     return item.deployment.path
+
+
+def _record(item: Deployment) -> str:
+    """Where the tree keeps what was put at the place of `item` the last time."""
+    return f"{_RECORD}/{PurePosixPath(item.path)}"
 
 
 def _text(data: bytes) -> str:
