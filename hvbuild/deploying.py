@@ -5,6 +5,8 @@ that deploys into a tree knows it. Where the tree's owners changed a file since,
 changes are merged; where both changed the same lines nothing is written and all three places are shown.
 """
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -96,8 +98,12 @@ class Deployed:
 
 
 def tree_root(checked: Checked, environment: Mapping[str, str]) -> Path:
-    """The vendor tree: `$HVBUILD_TREE`, else the project's root."""
-    return Path(environment[TREE]) if environment.get(TREE) else checked.place.root
+    """The vendor tree: `$HVBUILD_TREE`, else the project's root. OSError where there is no such folder."""
+    tree = Path(environment[TREE]) if environment.get(TREE) else checked.place.root
+    if not tree.is_dir():
+        fault = errno.ENOTDIR if tree.exists() else errno.ENOENT
+        raise OSError(fault, os.strerror(fault), str(tree))
+    return tree
 
 
 def compare(checked: Checked, environment: Mapping[str, str], folder: Path | None = None) -> Deployed:

@@ -31,7 +31,7 @@ def own_value(name: str, folder: Path | None, default: str) -> object:
     """
     module, _, attribute = name.partition(":")
     if folder is not None:
-        _looked_for_in(folder.resolve(), module.partition(".")[0])
+        _looked_for_in(folder.resolve())
     keeps_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         with redirect_stdout(sys.stderr):
@@ -43,23 +43,30 @@ def own_value(name: str, folder: Path | None, default: str) -> object:
         sys.dont_write_bytecode = keeps_none
 
 
-def _looked_for_in(folder: Path, top: str) -> None:
+def _looked_for_in(folder: Path) -> None:
     """Let `folder` be searched after the libraries, but before other projects that this process has met.
 
     It stays on the path: processes that play runs import the same modules, and take the path over from this
-    one. A module of the same name from another project is forgotten.
+    one. Modules of another project that have a namesake in `folder` are forgotten.
     """
     if str(folder) not in sys.path:
         others = (i for i, entry in enumerate(sys.path) if entry and (Path(entry) / PROJECT_FILE).is_file())
         sys.path.insert(next(others, len(sys.path)), str(folder))
         importlib.invalidate_caches()
-    held = getattr(sys.modules.get(top), "__file__", None)
-    if held is None:
-        return
-    home = Path(held).parent.parent if Path(held).name == "__init__.py" else Path(held).parent
-    if home.resolve() != folder and (home / PROJECT_FILE).is_file():
-        for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and _is_of_another_project(name, Path(file), folder):
             del sys.modules[name]
+
+
+def _is_of_another_project(name: str, file: Path, folder: Path) -> bool:
+    parts = name.split(".")
+    namesake = folder / parts[0]
+    if not (namesake.is_dir() or namesake.with_name(f"{parts[0]}.py").is_file()):
+        return False
+    depth = len(parts) - (file.stem != "__init__")
+    home = file.parents[depth] if depth < len(file.parents) else file.parent
+    return home.resolve() != folder and (home / PROJECT_FILE).is_file()
 
 
 def own_files(names: Iterable[str], folder: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

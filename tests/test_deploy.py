@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import say
 from demo_project import certified, checked_stack, write_stack
 from sdp_stub import write_tool
 
@@ -161,6 +162,16 @@ def test_a_second_deploy_does_nothing(deployed: tuple[Path, Path]) -> None:
         deployed_outcome(compare(checked_stack(folder), environment(tree)), only_checked=True).exit
         is Exit.YES
     )
+
+
+def test_a_tree_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_stack(tmp_path / "project", PLACES)
+    monkeypatch.setenv("HVBUILD_TREE", str(tmp_path / "tre"))
+    said = [say("deploy", folder, *more) for more in ((), ("--check",))]
+
+    assert [(each.code, each.out) for each in said] == [(2, ""), (2, "")]
+    assert f"cannot open `{tmp_path / 'tre'}`" in said[0].err
+    assert not (tmp_path / "tre").exists()
 
 
 def test_a_check_writes_nothing(tmp_path: Path) -> None:

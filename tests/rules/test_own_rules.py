@@ -293,12 +293,18 @@ def test_two_projects_of_one_process_keep_their_rules_apart(here: Site) -> None:
         (other / name).parent.mkdir(parents=True, exist_ok=True)
         (other / name).write_text(Path(name).read_text().replace("HV9001", "HV9777"))
 
+    (other / f"{here.helper}.py").write_text("LIMIT = 1 << 40\n")
+
     mine = here.codes()
     theirs = [
         row["code"] for row in say("check", other / here.folder, "--format", "json").data["diagnostics"]
     ]
 
-    assert (mine, theirs) == (["HV9001"], ["HV9777"])
+    assert (mine, theirs) == (["HV9001"], [])
+    (other / f"{here.helper}.py").write_text("LIMIT = 1\n")
+    here.forget()
+    again = say("check", other / here.folder, "--format", "json").data["diagnostics"]
+    assert [row["code"] for row in again] == ["HV9777"]
 
 
 def test_the_example_of_the_public_module_is_a_rule_that_fires(here: Site) -> None:
