@@ -6,13 +6,13 @@ from pathlib import Path
 from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.fileformat import format_fault
-from hvbuild.load.files import Files, Unreadable
+from hvbuild.load.files import UNREADABLE, Files, Unreadable
 from hvbuild.load.schema import shape_faults
 from hvbuild.load.tree import Mapping, Scalar
 from hvbuild.project import PROJECT_FILE
 from hvbuild.rules.allowance import Level
 from hvbuild.rules.own import NO_RULES, OwnRules, own_rules
-from hvbuild.source import Span
+from hvbuild.source import SourceFile, Span
 from hvbuild.store import RULES_OF, digest, rules_of
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest
@@ -83,7 +83,8 @@ def read_project(root: Path, files: Files) -> ProjectFile:
     name = path.as_posix() + RULES_OF
     reading = files.reading(path)
     if isinstance(reading, Unreadable):
-        return ProjectFile(inputs=(NamedDigest(name, None),))
+        inputs = (NamedDigest(name, None),)
+        return ProjectFile(inputs=inputs, faults=() if reading.missing else (_unreadable(path, reading),))
     rules = rules_of(reading.file.text.encode())
     inputs = (NamedDigest(name, digest(rules) if rules is not None else None),)
     if reading.root is None:
@@ -103,6 +104,11 @@ def read_project(root: Path, files: Files) -> ProjectFile:
         under_stacks=(Mapping({_FOR_STACKS: entry}, tree.span),) if entry is not None else (),
         inputs=inputs,
     )
+
+
+def _unreadable(path: Path, reading: Unreadable) -> Diagnostic:
+    place = Span(SourceFile(path.as_posix(), ""), 0, 0)
+    return UNREADABLE.at(place, f"the project file cannot be read: {reading.reason}")
 
 
 def rules_of_project(project: ProjectFile, root: Path) -> OwnRules:

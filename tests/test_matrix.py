@@ -112,6 +112,7 @@ def test_listing_again_reads_the_cache_and_notices_changes(
         ("stacks: [rcar-h3]", "stacks: [rcar-h3]\n    targets: [qnx-9.0]", "HV0071"),
         ("stack: sa8155-la, variant: high-ram", "stack: sa8155-la, variant: low-ram", "HV0072"),
         ("reason: that part is not bought", "why: none", "HV1001"),
+        ("stack: sa8155-la, variant: high-ram, board: sa8155p, ", "", "HV0073"),
         ("format: 1", "format: 2", "HV0051"),
     ],
 )
@@ -122,6 +123,15 @@ def test_a_word_that_means_nothing_is_reported_at_its_place(
 
     assert code in {fault.code for fault in matrix.faults}
     assert {fault.primary.span.file.path for fault in matrix.faults} == {"hvbuild.yaml"}
+
+
+def test_a_project_file_that_cannot_be_read_is_not_overlooked(project: Path) -> None:
+    (project / "hvbuild.yaml").mkdir()
+    found = read_project(project, Files())
+
+    assert [fault.code for fault in found.faults] == ["HV0022"]
+    assert products_of(project, project / "cache") is None
+    assert run(["check", "stacks/rcar-h3"]) == 1
 
 
 def test_a_faulty_project_file_is_one_task_that_says_so(project: Path) -> None:
