@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
@@ -26,7 +27,7 @@ from hvbuild.project import StackPlace
 from hvbuild.projectfile import Named, ProjectFile, read_project, rules_of_project
 from hvbuild.resolve.planner import resolve
 from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
-from hvbuild.rules.catalog import ALL_RULES
+from hvbuild.rules.catalog import ALL_RULES, RULES_BESIDE_HOST_FILES
 from hvbuild.rules.own import CODES as OWN_RULE_CODES
 from hvbuild.rules.own import OwnRules
 from hvbuild.rules.rule import run_rules
@@ -124,11 +125,19 @@ class Checker:
         stack = _bound(place, variant, layers, faults)
         catalog = shipped_catalog().with_vdevs(stack.vdev_types)
         plan = resolve(stack, catalog, faults)
+        rules = ALL_RULES
+        if stack.host.reads:
+            from hvbuild.foreignhost import read_foreign_host  # noqa: PLC0415 - readers of host files
+
+            foreign = read_foreign_host(plan, catalog, place.folder)
+            plan, rules = replace(plan, system=foreign.system), RULES_BESIDE_HOST_FILES
+            inputs += foreign.inputs
+            faults.extend(foreign.faults)
         guests = read_guest_files(plan, place.folder)
         inputs += guests.inputs
         inputs += host_sources(plan, (place.folder, place.root))
         faults.extend(guests.faults)
-        faults.extend(run_rules(guests.system, ALL_RULES, catalog, own.run))
+        faults.extend(run_rules(guests.system, rules, catalog, own.run))
         final = Diagnostics()
         final.extend(_with_policy(_with_remarks(faults.ordered, layers.inputs, own), project.levels, own))
         final.barrier("checking")
@@ -140,7 +149,7 @@ class Checker:
             inputs=tuple(inputs),
             diagnostics=with_routes(final.ordered, layers.trees),
             properties=project.properties,
-            rules_ran=len(ALL_RULES) + len(own.rules),
+            rules_ran=len(rules) + len(own.rules),
         )
 
 

@@ -17,7 +17,7 @@ FLOORS = (  # noqa: SIM905 - one storey a line
     " render machine verdicts certify pages"
     " calibrate campaign codes freshness guestfiles hostsources manifest migrating offline predict"
     " projectfile starting things threeway"
-    " board_things checking difference drift image_things linting matrix tree_things"
+    " board_things difference drift image_things linting matrix foreignhost checking tree_things"
     " adopt building capturing family filechanges tasks"
     " adopting certifying comparing deploying simulating site testing"
     " image planning pytest_plugin"

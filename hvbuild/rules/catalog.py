@@ -61,6 +61,13 @@ SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
 HAND_KEPT_RULES: tuple[Rule, ...] = tuple(each for each in ALL_RULES if each.row.code not in SAID_BY_TEXT)
 """The rules for hand-kept files, each read by its language's own reader."""
 
+# Codes of the readers of buildfiles and devicetrees.
+_OF_HOST_FILES = "HV85"
+RULES_BESIDE_HOST_FILES: tuple[Rule, ...] = tuple(
+    each for each in ALL_RULES if not SAID_BY_TEXT.get(each.row.code, "").startswith(_OF_HOST_FILES)
+)
+"""The rules for our guests on a host whose files are read: what is wrong within those, their readers tell."""
+
 
 def find_rule(name: str) -> Rule | None:
     """The rule of a code (`HV2003`) or name (`vdev-inside-ram`), or None."""
