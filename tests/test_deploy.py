@@ -8,6 +8,7 @@ from command_line import say
 from demo_project import certified, checked_stack, write_stack
 from sdp_stub import write_tool
 
+from hvbuild.building import rendered
 from hvbuild.deploying import Deployed, compare, deploy, difference_diagnostics
 from hvbuild.imaging import image
 from hvbuild.report.deployed import deployed_outcome
@@ -293,6 +294,53 @@ def test_variants_take_turns_in_one_tree(deployed: tuple[Path, Path]) -> None:
 
         assert codes(done) == []
         assert f"ram 0x80000000,{size}" in (tree / "vm/one.qvmconf").read_text()
+
+
+@pytest.fixture
+def on_a_base(tmp_path: Path) -> tuple[Path, Path, str]:
+    """A stack that builds on the vendor's buildfile, deployed over it; and the vendor's text."""
+    folder, tree = write_stack(tmp_path / "project", PLACES), tmp_path / "tree"
+    vendors = rendered(checked_stack(folder)).artifacts
+    text = next(item.data for item in vendors if item.name == "host/mifs.build").decode()
+    text = "".join(line for line in text.splitlines(keepends=True) if "qvm @" not in line)
+    (tree / "host").mkdir(parents=True)
+    (tree / "host/mifs.build.tmpl").write_text(text)
+    (folder / "base.build").write_text(text)
+    write_stack(tmp_path / "project", PLACES + "host: {image: {base: base.build}}\n")
+    assert codes(deploy(checked_stack(folder), environment(tree))) == []
+    assert "qvm @" in (tree / "host/mifs.build.tmpl").read_text()
+    return folder, tree, text
+
+
+@pytest.mark.parametrize("ours_changes", [False, True])
+def test_a_new_release_of_their_file_keeps_both_sides(
+    on_a_base: tuple[Path, Path, str], ours_changes: bool
+) -> None:
+    folder, tree, text = on_a_base
+    (tree / "host/mifs.build.tmpl").write_text(text.replace("slogger2 &", "slogger2 -s 64k &"))
+    if ours_changes:
+        stack = folder / "stack.yaml"
+        stack.write_text(stack.read_text().replace("  one:\n", "  one:\n    launch: {sched: 20r}\n"))
+    assert not compare(checked_stack(folder), environment(tree)).diagnostics
+    assert codes(deploy(checked_stack(folder), environment(tree))) == []
+
+    held = (tree / "host/mifs.build.tmpl").read_text()
+    assert "slogger2 -s 64k &" in held
+    assert held.count("qvm @") == 1
+    assert ("on -p 20r qvm @" in held) is ours_changes
+    assert deploy(checked_stack(folder), environment(tree)).written == ()
+
+
+def test_a_file_that_lost_what_the_stack_needs_is_not_taken_for_theirs(
+    on_a_base: tuple[Path, Path, str],
+) -> None:
+    folder, tree, _ = on_a_base
+    (tree / "host/mifs.build.tmpl").write_text("[virtual=aarch64le,raw] boot = {\nstartup-x\nprocnto\n}\n")
+    done = deploy(checked_stack(folder), environment(tree))
+
+    assert codes(done)
+    assert set(codes(done)) <= {"HV5604", "HV6011", "HV6012"}
+    assert done.written == ()
 
 
 def test_a_clash_is_told_with_all_three_places(deployed: tuple[Path, Path]) -> None:
