@@ -14,6 +14,7 @@ from demo_project import write_stack
 from hvbuild import site
 from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.tasks import tasks_for
+from hvbuild.testing import diagnostics
 
 MODULE = """\
 from collections.abc import Iterator
@@ -91,6 +92,12 @@ def test_a_rule_fires_on_what_it_forbids_and_is_silent_otherwise(here: Site) -> 
     assert said["message"] == "guest `one` has 256 MiB"
     assert said["labels"][0]["path"] == "stacks/demo/stack.yaml"
     assert here.check().code == 1
+
+
+def test_a_site_tests_its_rules_without_the_command_line(here: Site) -> None:
+    here.limit(1 << 20)
+
+    assert [each.code for each in diagnostics(here.folder)] == ["HV9001"]
 
 
 def test_a_verdict_that_was_kept_hangs_on_the_modules_and_on_what_they_import(here: Site) -> None:
