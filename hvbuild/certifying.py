@@ -21,10 +21,10 @@ from hvbuild.certify.property import Property
 from hvbuild.certify.subject import EXAMPLES, Subject, judgement_date
 from hvbuild.certify.verify import Verification, verify
 from hvbuild.checking import Checked
-from hvbuild.diagnostics import Diagnostic, Diagnostics, StackInvalid
+from hvbuild.diagnostics import Diagnostic, Diagnostics, StackInvalid, other
 from hvbuild.freshness import STATE, with_certificate
+from hvbuild.ownmodules import own_files
 from hvbuild.project import StackPlace, named_data, stable_name
-from hvbuild.rules.catalog import ALL_RULES
 from hvbuild.store import NAMES_IN, digest, file_digest, locked, write_file, write_together
 from hvbuild.verdicts import NamedDigest
 
@@ -66,7 +66,7 @@ def subject_of(
         inputs=tuple(sorted(inputs.items())),
         seed=terms.seed,
         examples=terms.examples or stack.certificate.examples or EXAMPLES,
-        rules_ran=len(ALL_RULES),
+        rules_ran=checked.rules_ran,
         date=day_of_judgement(checked),
         counterexamples=tuple(
             (Path(item.name).name, data.decode("utf-8", "replace")) for item, data in stored
@@ -83,15 +83,18 @@ def properties_of(checked: Checked) -> tuple[Property, ...]:
         found = own_properties((name.text for name in checked.properties), checked.place.root)
     except NoSuchProperty as fault:
         place = [name.span for name in checked.properties if name.text == fault.name][-1]
-        faults.add(NO_SUCH_PROPERTY.at(place, str(fault)))
+        faults.add(NO_SUCH_PROPERTY.at(place, str(fault), "named here", others=other(fault.place, "here")))
     faults.barrier("certifying")
     return (*ALL_PROPERTIES, *found)
 
 
 def _files_of(checked: Checked, properties: tuple[Property, ...]) -> tuple[NamedDigest, ...]:
     """The modules of the project's own guarantees."""
-    files = source_files(properties, (name.text for name in checked.properties))
-    return tuple(NamedDigest(path.as_posix(), file_digest(path)) for path in files)
+    names = tuple(name.text for name in checked.properties)
+    held = {path.resolve(): path for path in source_files(properties, names)}
+    if names:
+        held |= {path.resolve(): path for path in own_files(names, checked.place.root)[0]}
+    return tuple(NamedDigest(path.as_posix(), file_digest(path)) for path in held.values())
 
 
 def day_of_judgement(checked: Checked) -> str:

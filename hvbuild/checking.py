@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
@@ -21,16 +22,22 @@ from hvbuild.load.tree import leaves
 from hvbuild.model.plan import Plan
 from hvbuild.model.stack import Stack
 from hvbuild.model.vm import MemoryKind
+from hvbuild.ownmodules import own_files
 from hvbuild.project import StackPlace
-from hvbuild.projectfile import Named, ProjectFile, read_project
+from hvbuild.projectfile import Named, ProjectFile, read_project, rules_of_project
 from hvbuild.resolve.planner import resolve
 from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
-from hvbuild.rules.catalog import ALL_RULES
+from hvbuild.rules.catalog import ALL_RULES, RULES_BESIDE_HOST_FILES
+from hvbuild.rules.own import CODES as OWN_RULE_CODES
+from hvbuild.rules.own import OwnRules
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import Span
+from hvbuild.store import file_digest
 from hvbuild.units import size_text
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, Verdict
+
+_OF_OWN_RULES = frozenset(row.code for row in OWN_RULE_CODES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,7 @@ class Checked:
     """A stack that passed every stage: its plan, all it was made from, and the warnings that remain.
 
     `properties` name guarantees of the project's own, which its certificate judges with the others.
+    `rules_ran` counts the rules it was held against.
     """
 
     place: StackPlace
@@ -47,6 +55,7 @@ class Checked:
     inputs: tuple[NamedDigest, ...]
     diagnostics: tuple[Diagnostic, ...]
     properties: tuple[Named, ...] = ()
+    rules_ran: int = 0
 
 
 class CheckFailed(StackInvalid):
@@ -64,6 +73,7 @@ class Checker:
         self._cache = ParseCache(cache) if cache is not None else None
         self._memory: Memory = {}
         self._projects: dict[Path, ProjectFile] = {}
+        self._rules: dict[Path, OwnRules] = {}
 
     def project(self, root: Path) -> ProjectFile:
         """What the project at `root` says for all its stacks."""
@@ -71,18 +81,26 @@ class Checker:
             self._projects[root] = read_project(root, Files(cache=self._cache, memory=self._memory))
         return self._projects[root]
 
+    def rules(self, root: Path) -> OwnRules:
+        """The rules of the project's own."""
+        if root not in self._rules:
+            self._rules[root] = rules_of_project(self.project(root), root)
+        return self._rules[root]
+
     def check(self, place: StackPlace, variant: str) -> Checked:
         """The checked stack; CheckFailed with every fault of the stage that found an error."""
         project = self.project(place.root)
         below = project.under_stacks
+        own = self.rules(place.root)
         layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory, below=below)
         inputs = [
             *project.inputs,
+            *_modules(project, place.root),
             *(NamedDigest(item.path, item.digest) for item in layers.inputs),
             *(NamedDigest(path.as_posix(), None) for path in layers.absent),
         ]
         try:
-            return self._checked(place, variant, layers, inputs)
+            return self._checked(place, variant, layers, inputs, own)
         except StackInvalid as fault:
             told = StackInvalid(fault.stage, with_routes(fault.diagnostics, layers.trees))
             raise CheckFailed(told, tuple(inputs)) from None
@@ -92,25 +110,36 @@ class Checker:
         try:
             found = self.check(place, variant)
         except CheckFailed as fault:
-            return Verdict(diagnostics=fault.diagnostics, inputs=fault.inputs)
+            lasting = not any(each.code in _OF_OWN_RULES for each in fault.diagnostics)
+            return Verdict(diagnostics=fault.diagnostics, inputs=fault.inputs, lasting=lasting)
         return verdict_of(found)
 
-    def _checked(self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest]) -> Checked:
+    def _checked(
+        self, place: StackPlace, variant: str, layers: Layers, inputs: list[NamedDigest], own: OwnRules
+    ) -> Checked:
         project = self.project(place.root)
         faults = Diagnostics()
-        faults.extend(project.faults)
+        faults.extend((*project.faults, *own.faults))
         faults.extend(note for item in layers.inputs for note in item.notes)
         faults.extend(layers.faults)
         stack = _bound(place, variant, layers, faults)
         catalog = shipped_catalog().with_vdevs(stack.vdev_types)
         plan = resolve(stack, catalog, faults)
+        rules = ALL_RULES
+        if stack.host.reads:
+            from hvbuild.foreignhost import read_foreign_host  # noqa: PLC0415 - readers of host files
+
+            foreign = read_foreign_host(plan, catalog, place.folder)
+            plan, rules = replace(plan, system=foreign.system), RULES_BESIDE_HOST_FILES
+            inputs += foreign.inputs
+            faults.extend(foreign.faults)
         guests = read_guest_files(plan, place.folder)
         inputs += guests.inputs
         inputs += host_sources(plan, (place.folder, place.root))
         faults.extend(guests.faults)
-        faults.extend(run_rules(guests.system, ALL_RULES, catalog))
+        faults.extend(run_rules(guests.system, rules, catalog, own.run))
         final = Diagnostics()
-        final.extend(_with_policy(_with_remarks(faults.ordered, layers.inputs), project.levels))
+        final.extend(_with_policy(_with_remarks(faults.ordered, layers.inputs, own), project.levels, own))
         final.barrier("checking")
         return Checked(
             place=place,
@@ -120,6 +149,7 @@ class Checker:
             inputs=tuple(inputs),
             diagnostics=with_routes(final.ordered, layers.trees),
             properties=project.properties,
+            rules_ran=len(rules) + len(own.rules),
         )
 
 
@@ -159,7 +189,17 @@ def _bound(place: StackPlace, variant: str, layers: Layers, faults: Diagnostics)
     return stack
 
 
-def _with_remarks(diagnostics: tuple[Diagnostic, ...], inputs: Iterable[Input]) -> tuple[Diagnostic, ...]:
+def _modules(project: ProjectFile, root: Path) -> Iterator[NamedDigest]:
+    """The modules of the project's own rules, those that are missing too."""
+    if project.rules:
+        present, absent = own_files((name.text for name in project.rules), root)
+        for path in (*present, *absent):
+            yield NamedDigest(path.as_posix(), file_digest(path))
+
+
+def _with_remarks(
+    diagnostics: tuple[Diagnostic, ...], inputs: Iterable[Input], own: OwnRules
+) -> tuple[Diagnostic, ...]:
     """The diagnostics that the files' own `allow` remarks leave, and what is wrong with those."""
     remarks: list[Remark] = []
     faults: list[Diagnostic] = []
@@ -169,12 +209,14 @@ def _with_remarks(diagnostics: tuple[Diagnostic, ...], inputs: Iterable[Input]) 
         faults += unread
     if not remarks:
         return (*diagnostics, *faults)
-    return (*apply_remarks(diagnostics, remarks, codes_by_name()), *faults)
+    return (*apply_remarks(diagnostics, remarks, own.known(codes_by_name())), *faults)
 
 
-def _with_policy(diagnostics: tuple[Diagnostic, ...], levels: tuple[Level, ...]) -> tuple[Diagnostic, ...]:
+def _with_policy(
+    diagnostics: tuple[Diagnostic, ...], levels: tuple[Level, ...], own: OwnRules
+) -> tuple[Diagnostic, ...]:
     """The diagnostics with the project's severities, and what is wrong with those."""
-    return apply_policy(diagnostics, levels, codes_by_name()) if levels else diagnostics
+    return apply_policy(diagnostics, levels, own.known(codes_by_name())) if levels else diagnostics
 
 
 def _texts(item: Input) -> Iterable[Span]:

@@ -34,6 +34,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.certify.codes",
     "hvbuild.image.codes",
     "hvbuild.deploying",
+    "hvbuild.foreignhost",
     "hvbuild.simulating",
     "hvbuild.adopt.codes",
     "hvbuild.drift",

@@ -1,10 +1,14 @@
 """Artifacts into somebody else's tree: to the places the stack names, together or not at all, nothing lost.
 
-What was put there last is kept in the build folder. Where the tree's owners changed a file since, both sides'
+What was put there last is kept in the tree, in `.hvbuild-deployed`, so that every checkout, stack and variant
+that deploys into a tree knows it. Where the tree's owners changed a file since, both sides'
 changes are merged; where both changed the same lines nothing is written and all three places are shown.
 """
 
+import errno
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +29,7 @@ from hvbuild.threeway import Clash, merge
 TREE = "HVBUILD_TREE"
 # A header of `__REGION_START__` and `__REGION_SIZE__` constants, updated in place: its text stays the tree's.
 MEMORY_MAP = "memory_host_map"
-_RECORD = ".deployed"
+_RECORD = ".hvbuild-deployed"
 
 
 UNKNOWN_ARTIFACT = error_code(
@@ -95,8 +99,12 @@ class Deployed:
 
 
 def tree_root(checked: Checked, environment: Mapping[str, str]) -> Path:
-    """The vendor tree: `$HVBUILD_TREE`, else the project's root."""
-    return Path(environment[TREE]) if environment.get(TREE) else checked.place.root
+    """The vendor tree: `$HVBUILD_TREE`, else the project's root. OSError where there is no such folder."""
+    tree = Path(environment[TREE]) if environment.get(TREE) else checked.place.root
+    if not tree.is_dir():
+        fault = errno.ENOTDIR if tree.exists() else errno.ENOENT
+        raise OSError(fault, os.strerror(fault), str(tree))
+    return tree
 
 
 def compare(checked: Checked, environment: Mapping[str, str], folder: Path | None = None) -> Deployed:
@@ -116,14 +124,13 @@ def deploy(checked: Checked, environment: Mapping[str, str], folder: Path | None
         if found.diagnostics:
             return found
         files = {_name(item, tree): item.after for item in found.deliveries if item.differs}
-        written = write_together(tree, files)
         record = {
-            f"{_RECORD}/{item.deployment.artifact}": artifacts[item.deployment.artifact]
+            _record(item.deployment): artifacts[item.deployment.artifact]
             for item in found.deliveries
             if item.deployment.artifact in artifacts
         }
-        write_together(built.folder, record)
-    return replace(found, written=written)
+        written = write_together(tree, {**files, **record})
+    return replace(found, written=tuple(name for name in written if name in files))
 
 
 class _Deploy:
@@ -206,39 +213,49 @@ class _Deploy:
         """What the file is to hold, and whether changes of the tree's owners stay in it."""
         if before is None or before == ours:
             return ours, False
-        last = self._last(item)
+        last = next(self._ancestors(item), None)
         if last is None:
             return self._first_time(item, path, before, ours), False
         if before == last:
             return ours, False
-        if ours == last:
-            return before, True
         if b"\0" in before + ours:
+            if ours == last:
+                return before, True
             self._faults.append(self._not_ours(item, path, "was changed in the tree and here"))
             return None, False
-        merged = merge(_text(last), _text(ours), _text(before))
-        for clash in merged.clashes:
-            self._faults.append(self._clash(item, path, clash))
-        if merged.clashes or self._misread(item, path, merged.text):
-            return None, False
-        return merged.text.encode("utf-8", "surrogateescape"), True
+        return self._three_way(item, path, before, ours)
 
-    def _last(self, item: Deployment) -> bytes | None:
-        """What hvbuild put there the last time; for a base file that the tree holds, that base."""
-        try:
-            return (self._folder / _RECORD / item.artifact).read_bytes()
-        except OSError:
-            pass
+    def _three_way(
+        self, item: Deployment, path: Path, before: bytes, ours: bytes
+    ) -> tuple[bytes | None, bool]:
+        """Their changes and ours together: since the last deploy, else since the base that both began with.
+
+        The latter is so where the tree's owners put a new release of their own file over what was deployed.
+        """
+        refused: list[Diagnostic] | None = None
+        for ancestor in self._ancestors(item):
+            merged = merge(_text(ancestor), _text(ours), _text(before))
+            faults = [self._clash(item, path, clash, ancestor) for clash in merged.clashes]
+            faults = faults or self._misread(item, path, ours, merged.text)
+            if not faults:
+                return merged.text.encode("utf-8", "surrogateescape"), True
+            refused = refused or faults
+        self._faults += refused or []
+        return None, False
+
+    def _ancestors(self, item: Deployment) -> Iterator[bytes]:
+        """What hvbuild put there the last time, and the board's own base file."""
+        with suppress(OSError):
+            yield (self._tree / _record(item)).read_bytes()
         base = base_buildfile(self._checked) if item.artifact == BUILDFILE else None
         if base is not None:
-            return base.text.encode("utf-8", "surrogateescape")
-        return None
+            yield base.text.encode("utf-8", "surrogateescape")
 
     def _first_time(self, item: Deployment, path: Path, before: bytes, ours: bytes) -> bytes | None:
         if not self._changes(item, path, before, ours):
             return ours
         self._faults.append(
-            self._not_ours(item, path, "was not put there by hvbuild and says something else")
+            self._not_ours(item, path, "says something else, and nothing tells that hvbuild put it there")
         )
         return None
 
@@ -247,10 +264,13 @@ class _Deploy:
             Span(SourceFile(path.as_posix(), ""), 0, 0),
             f"`{path.as_posix()}` {why}",
             others=_label(item, "is to be replaced by this"),
-            helps=("take the file away first, or name it `host.image.base` to build on it",),
+            helps=(
+                "take the file away first, or name it `host.image.base` to build on it",
+                f"what hvbuild puts into a tree it knows by `{_RECORD}`, which has to stay with the tree",
+            ),
         )
 
-    def _clash(self, item: Deployment, path: Path, clash: Clash) -> Diagnostic:
+    def _clash(self, item: Deployment, path: Path, clash: Clash, ancestor: bytes) -> Diagnostic:
         """All three places of a clash: the tree's lines, ours, and those that both came from."""
         theirs = _lines(path.as_posix(), path.read_bytes(), clash.theirs_line, clash.theirs)
         ours = _lines(
@@ -259,9 +279,8 @@ class _Deploy:
             clash.ours_line,
             clash.ours,
         )
-        last = self._last(item) or b""
-        record = (self._folder / _RECORD / item.artifact).as_posix()
-        base = _lines(record, last, clash.base_line, clash.base)
+        record = (self._tree / _record(item)).as_posix()
+        base = _lines(record, ancestor, clash.base_line, clash.base)
         return CLASH.at(
             theirs,
             f"`{item.path}` was changed in the tree and by the stack at the same lines",
@@ -270,20 +289,27 @@ class _Deploy:
             helps=("make the lines in the tree as the stack has them, or take them back",),
         )
 
-    def _misread(self, item: Deployment, path: Path, text: str) -> bool:
-        """True when the merged file no longer says what the plan says; reported at its place in the tree."""
+    def _misread(self, item: Deployment, path: Path, ours: bytes, text: str) -> list[Diagnostic]:
+        """Why the merged file no longer says what the plan says, at its place in the tree."""
         plan, catalog = self._checked.plan, self._checked.catalog
         file = SourceFile(path.as_posix(), text)
-        faults: Iterator[Diagnostic] = iter(())
-        if item.artifact == BUILDFILE and plan.host is not None:
-            faults = buildfile_faults(plan, plan.host, file, catalog.releases(self._stack.target))
         guest = next((g for g in plan.guests if item.artifact == f"guests/{g.guest.name}.qvmconf"), None)
+        if item.artifact == BUILDFILE and plan.host is not None:
+            return [*buildfile_faults(plan, plan.host, file, catalog.releases(self._stack.target))]
         if guest is not None:
             family = self._stack.board.architecture.family
-            faults = iter(read_back_vm(guest.vm, file, catalog, self._stack.target, family).faults)
-        found = list(faults)
-        self._faults += found
-        return bool(found)
+            return [*read_back_vm(guest.vm, file, catalog, self._stack.target, family).faults]
+        merged = text.encode("utf-8", "surrogateescape")
+        lost = [line for line in self._changes(item, path, ours, merged) if not line.startswith("+ ")]
+        return [
+            CLASH.at(
+                Span(file, 0, 0),
+                f"with the tree's changes `{item.path}` no longer says what the stack says: {line}",
+                "of this file",
+                others=_label(item, "goes there"),
+            )
+            for line in lost
+        ]
 
     # --- constants in a header of theirs -----------------------------------------------------------------
 
@@ -321,6 +347,11 @@ def _name(item: Delivery, tree: Path) -> str:
     if (tree / item.deployment.path).is_symlink():
         return item.path.relative_to(tree.resolve()).as_posix()
     return item.deployment.path
+
+
+def _record(item: Deployment) -> str:
+    """Where the tree keeps what was put at the place of `item` the last time."""
+    return f"{_RECORD}/{PurePosixPath(item.path)}"
 
 
 def _text(data: bytes) -> str:

@@ -1,11 +1,13 @@
 """A family of products: what a check says of each, sharing every parse, and what makes them differ."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from hvbuild.board_things import board_things
 from hvbuild.checking import Checked, Checker, CheckFailed
-from hvbuild.difference import Change, compare_systems
+from hvbuild.difference import Change, changes_of, compare_systems
 from hvbuild.matrix import Product
 from hvbuild.project import stable_name
 from hvbuild.values import dataclass
@@ -54,6 +56,7 @@ def _of_stack(first: Checked, others: Iterable[Checked]) -> Iterator[Departure]:
         difference = compare_systems(first.plan.system, other.plan.system, other.catalog)
         changes = [(vm.name, change) for vm in difference.vms for change in vm.changes]
         changes += [("host", change) for change in difference.host]
+        changes += [("board", change) for change in _board_changes(first, other)]
         named = [(subject, change.text, why(change)) for subject, change in changes]
         own = _own_file(first, other)
         named += [(vm.name, vm.kind.value, own) for vm in difference.vms if not vm.changes]
@@ -68,6 +71,13 @@ def _of_stack(first: Checked, others: Iterable[Checked]) -> Iterator[Departure]:
             because=because,
             products=tuple(variants),
         )
+
+
+def _board_changes(first: Checked, other: Checked) -> Iterator[Change]:
+    """In what the hardware differs; what the other board does not have is because of that board, too."""
+    before, after = first.plan.stack.board, other.plan.stack.board
+    for change in changes_of(board_things(before), board_things(after)):
+        yield replace(change, after_origin=change.after_origin or after.origin)
 
 
 def _because(first: Checked, other: Checked) -> Callable[[Change], str]:

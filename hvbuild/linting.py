@@ -1,19 +1,20 @@
 """Hand-kept files checked as one system: their text by their languages, their meaning by the shared rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.codes import codes_by_name
-from hvbuild.diagnostics import Diagnostic
+from hvbuild.diagnostics import Code, Diagnostic
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
 from hvbuild.load.remarks import Remark, remarks_in
 from hvbuild.meaning.hand_kept import HandKept, lint_documents
 from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, read_host_files
-from hvbuild.rules.allowance import apply_remarks
+from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
 from hvbuild.rules.catalog import HAND_KEPT_RULES
+from hvbuild.rules.own import NO_RULES, OwnRules
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import SourceFile
 
@@ -37,13 +38,19 @@ def read_source(path: Path) -> SourceFile:
 
 
 def lint(
-    files: Sequence[Path], commands: Sequence[str], kind: str | None, target: str | None
+    files: Sequence[Path],
+    commands: Sequence[str],
+    kind: str | None,
+    target: str | None,
+    project: Path | None = None,
 ) -> tuple[Diagnostic, ...]:
     """Every fault of the files, ordered by place; OSError where one cannot be opened.
 
     Each qvmconf file and each command line is one VM; together they are one system. A file given twice, as by
-    patterns that overlap, counts once.
+    patterns that overlap, counts once. The rules and severities of the project file in the folder `project`
+    hold here, too.
     """
+    wrong, levels, own = _of_project(project) if project is not None else ((), (), NO_RULES)
     catalog = shipped_catalog()
     once = {path.resolve(): path for path in files}
     sources = [(kind_of(path, kind), read_source(path)) for path in once.values()]
@@ -56,11 +63,24 @@ def lint(
     found = [*held.faults, *reading.faults]
     found += [
         fault
-        for fault in run_rules(system, HAND_KEPT_RULES, catalog)
+        for fault in run_rules(system, HAND_KEPT_RULES, catalog, own.run)
         if not (fault.code == _OUTSIDE_MEMORY and fault.primary.span.file in trees)
     ]
     texts = {document.file: document for documents in held.documents for document in documents}
-    return _with_remarks(found, [*texts, *(linted.document.file for linted in reading.images)])
+    found += wrong
+    known = own.known(codes_by_name())
+    kept = _with_remarks(found, [*texts, *(linted.document.file for linted in reading.images)], known)
+    return apply_policy(kept, levels, known) if levels else kept
+
+
+def _of_project(folder: Path) -> tuple[tuple[Diagnostic, ...], tuple[Level, ...], OwnRules]:
+    """What is wrong with the project file in `folder`, its severities and its rules."""
+    from hvbuild.load.files import Files  # noqa: PLC0415 - YAML and its schemas, for projects alone
+    from hvbuild.projectfile import read_project, rules_of_project  # noqa: PLC0415
+
+    project = read_project(folder, Files())
+    own = rules_of_project(project, folder)
+    return (*project.faults, *own.faults), project.levels, own
 
 
 def _systems(held: HandKept) -> dict[str, str]:
@@ -75,12 +95,14 @@ def _from_command(text: str, number: int, catalog: Catalog) -> list[Document]:
     return list(read_command(command, named, catalog))
 
 
-def _with_remarks(found: Sequence[Diagnostic], files: Sequence[SourceFile]) -> tuple[Diagnostic, ...]:
+def _with_remarks(
+    found: Sequence[Diagnostic], files: Sequence[SourceFile], known: Mapping[str, Code]
+) -> tuple[Diagnostic, ...]:
     remarks: list[Remark] = []
     faults: list[Diagnostic] = []
     for file in files:
         said, unread = remarks_in(file)
         remarks += said
         faults += unread
-    kept = apply_remarks(found, remarks, codes_by_name()) if remarks else tuple(found)
+    kept = apply_remarks(found, remarks, known) if remarks else tuple(found)
     return tuple(sorted({*kept, *faults}, key=lambda each: each.sort_key))

@@ -44,7 +44,14 @@ EXCLUDES_NOTHING = Code(
     source=_SOURCE,
     policy="a warning: nothing wrong is built",
 )
-CODES = (UNKNOWN_STACK, UNKNOWN_WORD, EXCLUDES_NOTHING)
+EXCLUDES_ALL = Code(
+    code="HV0073",
+    name="matrix-excludes-all",
+    severity=Severity.ERROR,
+    meaning="An exclusion of the matrix names no stack, variant, board or release, and so leaves no product.",
+    source=_SOURCE,
+)
+CODES = (UNKNOWN_STACK, UNKNOWN_WORD, EXCLUDES_NOTHING, EXCLUDES_ALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,11 @@ def expanded(root: Path, project: "ProjectFile") -> Matrix:
         faults = [fault for row in project.rows for fault in _row_faults(row, places)]
         cells = [cell for row in project.rows for cell in _cells(row, places)]
     kept = [cell for cell in dict.fromkeys(cells) if not any(_fits(cell, e) for e in project.exclusions)]
+    faults += [
+        EXCLUDES_ALL.at(each.span, "the exclusion fits every product", "of which stack?", route="exclude")
+        for each in project.exclusions
+        if not any((each.stack, each.variant, each.board, each.target))
+    ]
     faults += [
         EXCLUDES_NOTHING.at(each.span, "the exclusion fits no product", "fits none", route="exclude")
         for each in project.exclusions
@@ -181,7 +193,10 @@ def products_of(
     """
     file = root / PROJECT_FILE
     places = {place.name: place for place in project_stacks(root)}
-    data = file.read_bytes() if file.is_file() else None
+    try:
+        data = file.read_bytes() if file.exists() else None
+    except OSError:
+        return None
     if known is not None:
         rules = rules_of(data) if data is not None else None
         known[file.as_posix() + RULES_OF] = digest(rules) if rules is not None else None

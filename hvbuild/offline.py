@@ -33,10 +33,23 @@ venv=${1:?usage: install.sh VENV}
 """
 _LAUNCH = """\
 #!/bin/sh
-# $PYTHON is the Python to run with: a {python} as this folder was made with.
+# $PYTHON is the Python to run with: a Python {python} as this folder was made with.
 self=$(readlink -f -- "$0")
 here=$(dirname -- "$(dirname -- "$self")")
-PYTHONPATH="$here/lib${{PYTHONPATH:+:$PYTHONPATH}}" exec "${{PYTHON:-python3}}" -m {module} "$@"
+python=${{PYTHON:-$(command -v python{python} || echo python3)}}
+PYTHONPATH="$here/lib${{PYTHONPATH:+:$PYTHONPATH}}" exec "$python" "$here/run.py" {module} "$@"
+"""
+# Libraries that were compiled for another Python fail one by one and late; this says so at once.
+_RUN = """\
+import runpy
+import sys
+
+if sys.version_info[:2] != {release}:
+    found = "%s (%d.%d)" % (sys.executable, *sys.version_info[:2])
+    print("hvbuild: this folder needs Python {python}, not", found, "- set PYTHON", file=sys.stderr)
+    sys.exit(2)
+del sys.path[0]
+runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
 """
 
 
@@ -105,11 +118,12 @@ def _standalone(whole: Path) -> None:
     lib = whole / "standalone" / "lib"
     requirements = ("--require-hashes", "-r", str(whole / "requirements.txt"))
     _pip("install", "--no-index", "--find-links", str(whole / "wheels"), "--target", str(lib), *requirements)
-    python = ".".join(map(str, sys.version_info[:2]))
+    release = sys.version_info[:2]
+    python = ".".join(map(str, release))
     for module in ("hvbuild", "doit"):
-        _executable(
-            whole / "standalone" / "bin" / module, _LAUNCH.format(python=f"Python {python}", module=module)
-        )
+        _executable(whole / "standalone" / "bin" / module, _LAUNCH.format(python=python, module=module))
+    run = _RUN.format(python=python, release=tuple(release))
+    (whole / "standalone" / "run.py").write_text(run, encoding="utf-8")
 
 
 def _executable(path: Path, text: str) -> None:

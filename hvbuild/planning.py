@@ -6,9 +6,11 @@ import subprocess
 import tarfile
 import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from hvbuild.comparing import BUILD, CannotCompare, Side, build_side, compare, stack_side
+from hvbuild.diagnostics import Diagnostic, StackInvalid
 from hvbuild.difference import Change, Difference, VmDifference
 from hvbuild.model.system import System
 from hvbuild.project import StackPlace, stack_place
@@ -42,9 +44,13 @@ def _against_revision(place: StackPlace, variant: str, revision: str, now: Side)
         file = Path(temporary) / (home / place.file.name).relative_to(top)
         if not file.is_file():
             return compare(Side(kind=BUILD, system=System(vms=())), now)
-        earlier = stack_side(stack_place(file), variant)
-        found = compare(earlier, now)
-        return _renamed(found, f"{temporary}{os.sep}", f"{revision}:")
+        prefix, name = f"{temporary}{os.sep}", f"{revision}:"
+        try:
+            earlier = stack_side(stack_place(file), variant)
+        except StackInvalid as fault:
+            told = tuple(_renamed_fault(each, prefix, name) for each in fault.diagnostics)
+            raise StackInvalid(fault.stage, told) from None
+        return _renamed(compare(earlier, now), prefix, name)
 
 
 def _unpack(top: Path, commit: str, inside: str, folder: Path) -> None:
@@ -89,9 +95,22 @@ def _renamed_change(change: Change, prefix: str, name: str) -> Change:
     return replace(change, before_origin=_elsewhere(change.before_origin, prefix, name))
 
 
+def _renamed_fault(fault: Diagnostic, prefix: str, name: str) -> Diagnostic:
+    labels = (replace(label, span=_there(label.span, prefix, name)) for label in fault.labels)
+    return replace(fault, labels=tuple(labels))
+
+
 def _elsewhere(origin: Origin, prefix: str, name: str) -> Origin:
-    span = origin.span
-    if span is None or not span.file.path.startswith(prefix):
-        return origin
-    file = SourceFile(name + span.file.path.removeprefix(prefix), span.file.text)
-    return Origin(Span(file, span.start, span.end))
+    return Origin(_there(origin.span, prefix, name)) if origin.span is not None else origin
+
+
+def _there(span: Span, prefix: str, name: str) -> Span:
+    if not span.file.path.startswith(prefix):
+        return span
+    return Span(_file_there(span.file, prefix, name), span.start, span.end)
+
+
+@cache
+def _file_there(file: SourceFile, prefix: str, name: str) -> SourceFile:
+    """One file for all labels in it: files are compared by identity."""
+    return SourceFile(name + file.path.removeprefix(prefix), file.text)

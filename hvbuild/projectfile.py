@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.fileformat import format_fault
-from hvbuild.load.files import Files, Unreadable
+from hvbuild.load.files import UNREADABLE, Files, Unreadable
 from hvbuild.load.schema import shape_faults
 from hvbuild.load.tree import Mapping, Scalar
 from hvbuild.project import PROJECT_FILE
 from hvbuild.rules.allowance import Level
-from hvbuild.source import Span
+from hvbuild.rules.own import NO_RULES, OwnRules, own_rules
+from hvbuild.source import SourceFile, Span
 from hvbuild.store import RULES_OF, digest, rules_of
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest
@@ -60,14 +62,16 @@ class Exclusion:
 class ProjectFile:
     """What the file says; all empty where there is none. With faults nothing else in it counts.
 
-    `under_stacks` is the layer that lies under every stack. `properties` name guarantees of the project's
-    own, as MODULE:NAME. `inputs` is the part of the file that can change a product, present or not.
+    `under_stacks` is the layer that lies under every stack. `properties` and `rules` name guarantees and
+    rules of the project's own, as MODULE:NAME. `inputs` is the part of the file that can change a product,
+    present or not.
     """
 
     rows: tuple[Row, ...] = ()
     exclusions: tuple[Exclusion, ...] = ()
     levels: tuple[Level, ...] = ()
     properties: tuple[Named, ...] = ()
+    rules: tuple[Named, ...] = ()
     under_stacks: tuple[Mapping, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
     inputs: tuple[NamedDigest, ...] = ()
@@ -79,7 +83,8 @@ def read_project(root: Path, files: Files) -> ProjectFile:
     name = path.as_posix() + RULES_OF
     reading = files.reading(path)
     if isinstance(reading, Unreadable):
-        return ProjectFile(inputs=(NamedDigest(name, None),))
+        inputs = (NamedDigest(name, None),)
+        return ProjectFile(inputs=inputs, faults=() if reading.missing else (_unreadable(path, reading),))
     rules = rules_of(reading.file.text.encode())
     inputs = (NamedDigest(name, digest(rules) if rules is not None else None),)
     if reading.root is None:
@@ -95,9 +100,22 @@ def read_project(root: Path, files: Files) -> ProjectFile:
         exclusions=tuple(_exclusion(item) for item in tree.mappings("exclude")),
         levels=tuple(_level(item) for item in tree.mappings("policy")),
         properties=tuple(_names(tree, "properties")),
+        rules=tuple(_names(tree, "rules")),
         under_stacks=(Mapping({_FOR_STACKS: entry}, tree.span),) if entry is not None else (),
         inputs=inputs,
     )
+
+
+def _unreadable(path: Path, reading: Unreadable) -> Diagnostic:
+    place = Span(SourceFile(path.as_posix(), ""), 0, 0)
+    return UNREADABLE.at(place, f"the project file cannot be read: {reading.reason}")
+
+
+def rules_of_project(project: ProjectFile, root: Path) -> OwnRules:
+    """The rules that the project file in `root` names, with what is wrong with them."""
+    if not project.rules:
+        return NO_RULES
+    return own_rules(((name.text, name.span) for name in project.rules), root, codes_by_name())
 
 
 def _row(item: Mapping) -> Row:

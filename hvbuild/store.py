@@ -185,12 +185,16 @@ def edited_copy(folder: Path, name: str) -> Path:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Put one file in place whole, for caches that any number of processes share; folders are made."""
+    """Put one file in place whole, for caches that any number of processes and users share; folders are made.
+
+    Everybody may read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, suffix=".new")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
+        Path(name).chmod(_PLAIN)
         Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)

@@ -6,7 +6,10 @@ A project's own dodo.py takes them over in two lines:
     def task_hvbuild(): yield from tasks_for(".")
 
 Tasks are named `STEP:STACK/VARIANT`. A task of that project depends on `task_dep: ["certify:sdv/base"]`, or
-on `file_dep: ["build/sdv/base/certificate.json"]`, which `certify:` makes as `render:` makes `manifest.json`.
+on `file_dep: ["build/sdv/base/certificate.json"]`, which `certify:` makes as `render:` makes `manifest.json`;
+on any other artifact by its file together with `task_dep: ["render:sdv/base"]`. Where that project has tasks
+of these names itself, `tasks_for(".", prefix="hv-")` makes ours `hv-build` and so on.
+
 Making the task list reads no model: whether something is to be done is asked of the build folders alone.
 """
 
@@ -48,13 +51,22 @@ _ABOUT = {
 }
 
 
-def tasks_for(root: str | Path = ".", build: str | Path | None = None) -> Iterator[Task]:
+def tasks_for(root: str | Path = ".", build: str | Path | None = None, prefix: str = "") -> Iterator[Task]:
     """One task for each step and product of the project at `root`, as doit reads them.
 
     The products are those of the project file's matrix, or every variant of every stack without one. `build`
-    moves the build folders away from `root`/build.
+    moves the build folders away from `root`/build. Every name of a step begins with `prefix`.
     """
-    base = Path(root)
+    for task in _tasks(Path(root), build):
+        yield _prefixed(task, prefix) if prefix else task
+
+
+def _prefixed(task: Task, prefix: str) -> Task:
+    needed = [f"{prefix}{name}" for name in task.get("task_dep", ())]
+    return {**task, "basename": f"{prefix}{task['basename']}", "task_dep": needed}
+
+
+def _tasks(base: Path, build: str | Path | None) -> Iterator[Task]:
     digests = Digests({})
     for step, about in _ABOUT.items():
         yield {"basename": step, "name": None, "doc": about.format("every product")}

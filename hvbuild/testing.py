@@ -1,8 +1,9 @@
 """For tests of your own stacks: strategies, subjects made from stack folders, properties of your own.
 
-A guarantee of one's own is a `Property`; it is judged with the others and stands in the certificate. In a
-file `checks.py` beside the project file `hvbuild.yaml`, with `properties: [checks:QUIET]` in that, every
-certificate of the project judges it:
+Rules of one's own are made with `hvbuild.site`; `diagnostics` gives what a check with them says. A guarantee
+of one's own is a `Property`; it is judged with the others and stands in the certificate. In `checks.py`
+beside the project file `hvbuild.yaml`, with `properties: [checks:QUIET]` in that, every certificate of the
+project judges it:
 
     from hvbuild.certify.outcome import Finding
     from hvbuild.testing import Family, Method, Property, certified, subject_of
@@ -44,6 +45,7 @@ from hvbuild.certify.strategies import runs
 from hvbuild.certify.subject import EXAMPLES, Subject
 from hvbuild.certifying import Terms
 from hvbuild.checking import Checker
+from hvbuild.diagnostics import Diagnostic
 from hvbuild.machine.memory import MachineMemory
 from hvbuild.model.guest import Demand
 from hvbuild.project import stack_place
@@ -57,6 +59,7 @@ __all__ = [
     "Verdict",
     "certified",
     "demands",
+    "diagnostics",
     "machines",
     "own_properties",
     "stacks",
@@ -84,6 +87,11 @@ def subject_of(
     """
     checked = Checker(None).check(stack_place(Path(stack)), variant)
     return certifying.subject_of(checked, draft(checked), Terms(examples=examples, seed=seed))
+
+
+def diagnostics(stack: str | Path, variant: str = "base") -> tuple[Diagnostic, ...]:
+    """What a check of a stack folder says, a project's own rules among the rest; ordered by place."""
+    return Checker(None).verdict(stack_place(Path(stack)), variant).diagnostics
 
 
 def certified(subject: Subject, *own: Property) -> Verdict:

@@ -34,11 +34,15 @@ class NamedDigest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a check said, everything it read, and what the system is in a few words where it is valid."""
+    """What a check said, everything it read, and what the system is in a few words where it is valid.
+
+    Not `lasting` is one that hangs on more than what was read, such as which libraries are installed.
+    """
 
     diagnostics: tuple[Diagnostic, ...]
     inputs: tuple[NamedDigest, ...]
     facts: tuple[tuple[str, str], ...] = ()
+    lasting: bool = True
 
 
 @cache
@@ -86,7 +90,9 @@ class VerdictCache:
             return None
 
     def keep(self, question: Iterable[str], verdict: Verdict) -> None:
-        """Hold `verdict`; whatever stands in the way is ignored."""
+        """Hold `verdict` where it lasts; whatever stands in the way is ignored."""
+        if not verdict.lasting:
+            return
         body = json.dumps(
             {
                 "layout": _LAYOUT,

@@ -3,6 +3,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A test says what is true, not how fast the machine is that it runs on.
+SLOW_IS_NO_FAULT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("hvbuild", SLOW_IS_NO_FAULT)
+settings.load_profile("hvbuild")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -62,10 +62,11 @@ def test_an_inferred_rule_is_a_warning_or_says_why_not(rule: Rule) -> None:
 
 def test_every_code_in_the_source_has_a_row() -> None:
     known = {row.code for row in all_codes()}
+    # HV9xxx are a site's own: those in the source stand in examples.
     written = {
         code
         for path in (ROOT / "hvbuild").rglob("*.py")
-        for code in re.findall(r'"(HV\d{4})"', path.read_text(encoding="utf-8"))
+        for code in re.findall(r'"(HV[0-8]\d{3})"', path.read_text(encoding="utf-8"))
     }
 
     assert set() == written - known

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from command_line import say
 from demo_project import certified, checked_stack, write_stack
 from sdp_stub import write_tool
 
+from hvbuild.building import rendered
 from hvbuild.deploying import Deployed, compare, deploy, difference_diagnostics
 from hvbuild.imaging import image
 from hvbuild.report.deployed import deployed_outcome
@@ -163,6 +165,16 @@ def test_a_second_deploy_does_nothing(deployed: tuple[Path, Path]) -> None:
     )
 
 
+def test_a_tree_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_stack(tmp_path / "project", PLACES)
+    monkeypatch.setenv("HVBUILD_TREE", str(tmp_path / "tre"))
+    said = [say("deploy", folder, *more) for more in ((), ("--check",))]
+
+    assert [(each.code, each.out) for each in said] == [(2, ""), (2, "")]
+    assert f"cannot open `{tmp_path / 'tre'}`" in said[0].err
+    assert not (tmp_path / "tre").exists()
+
+
 def test_a_check_writes_nothing(tmp_path: Path) -> None:
     folder, tree = write_stack(tmp_path / "project", PLACES), tmp_path / "tree"
     tree.mkdir()
@@ -195,8 +207,7 @@ def test_another_spelling_is_no_difference(tmp_path: Path) -> None:
     deploy(checked, environment(tree))
     path = tree / "vm/one.qvmconf"
     path.write_text("# kept by hand\n" + path.read_text())
-    for record in (tmp_path / "project/build").rglob(".deployed/guests/*"):
-        record.unlink()
+    (tree / ".hvbuild-deployed/vm/one.qvmconf").unlink()
     found = compare(checked, environment(tree))
 
     assert [*difference_diagnostics(found)] == []
@@ -258,6 +269,80 @@ def test_their_change_and_ours_are_both_kept(deployed: tuple[Path, Path]) -> Non
     assert (again.written, path.read_text()) == ((), text)
 
 
+def test_another_checkout_knows_what_the_first_put_there(deployed: tuple[Path, Path], tmp_path: Path) -> None:
+    _, tree = deployed
+    kept = tree / "host/mifs.build.tmpl"
+    kept.write_text(kept.read_text() + "/etc/theirs=theirs\n")
+    other = write_stack(tmp_path / "other", PLACES)
+    stack = other / "stack.yaml"
+    stack.write_text(stack.read_text().replace("256MiB", "512MiB"))
+    done = deploy(checked_stack(other), environment(tree))
+
+    assert (codes(done), done.written) == ([], ("vm/one.qvmconf",))
+    assert "512M" in (tree / "vm/one.qvmconf").read_text()
+    assert kept.read_text().endswith("/etc/theirs=theirs\n")
+
+
+def test_variants_take_turns_in_one_tree(deployed: tuple[Path, Path]) -> None:
+    folder, tree = deployed
+    (folder / "variants").mkdir()
+    (folder / "variants/big.yaml").write_text(
+        "format: 1\nguests: {one: {ram: [{name: main, size: 512MiB}]}}\n"
+    )
+    for variant, size in (("big", "512M"), ("base", "256M"), ("big", "512M")):
+        done = deploy(checked_stack(folder, variant), environment(tree))
+
+        assert codes(done) == []
+        assert f"ram 0x80000000,{size}" in (tree / "vm/one.qvmconf").read_text()
+
+
+@pytest.fixture
+def on_a_base(tmp_path: Path) -> tuple[Path, Path, str]:
+    """A stack that builds on the vendor's buildfile, deployed over it; and the vendor's text."""
+    folder, tree = write_stack(tmp_path / "project", PLACES), tmp_path / "tree"
+    vendors = rendered(checked_stack(folder)).artifacts
+    text = next(item.data for item in vendors if item.name == "host/mifs.build").decode()
+    text = "".join(line for line in text.splitlines(keepends=True) if "qvm @" not in line)
+    (tree / "host").mkdir(parents=True)
+    (tree / "host/mifs.build.tmpl").write_text(text)
+    (folder / "base.build").write_text(text)
+    write_stack(tmp_path / "project", PLACES + "host: {image: {base: base.build}}\n")
+    assert codes(deploy(checked_stack(folder), environment(tree))) == []
+    assert "qvm @" in (tree / "host/mifs.build.tmpl").read_text()
+    return folder, tree, text
+
+
+@pytest.mark.parametrize("ours_changes", [False, True])
+def test_a_new_release_of_their_file_keeps_both_sides(
+    on_a_base: tuple[Path, Path, str], ours_changes: bool
+) -> None:
+    folder, tree, text = on_a_base
+    (tree / "host/mifs.build.tmpl").write_text(text.replace("slogger2 &", "slogger2 -s 64k &"))
+    if ours_changes:
+        stack = folder / "stack.yaml"
+        stack.write_text(stack.read_text().replace("  one:\n", "  one:\n    launch: {sched: 20r}\n"))
+    assert not compare(checked_stack(folder), environment(tree)).diagnostics
+    assert codes(deploy(checked_stack(folder), environment(tree))) == []
+
+    held = (tree / "host/mifs.build.tmpl").read_text()
+    assert "slogger2 -s 64k &" in held
+    assert held.count("qvm @") == 1
+    assert ("on -p 20r qvm @" in held) is ours_changes
+    assert deploy(checked_stack(folder), environment(tree)).written == ()
+
+
+def test_a_file_that_lost_what_the_stack_needs_is_not_taken_for_theirs(
+    on_a_base: tuple[Path, Path, str],
+) -> None:
+    folder, tree, _ = on_a_base
+    (tree / "host/mifs.build.tmpl").write_text("[virtual=aarch64le,raw] boot = {\nstartup-x\nprocnto\n}\n")
+    done = deploy(checked_stack(folder), environment(tree))
+
+    assert codes(done)
+    assert set(codes(done)) <= {"HV5604", "HV6011", "HV6012"}
+    assert done.written == ()
+
+
 def test_a_clash_is_told_with_all_three_places(deployed: tuple[Path, Path]) -> None:
     folder, tree = deployed
     path = tree / "host/mifs.build.tmpl"
@@ -273,9 +358,8 @@ def test_a_clash_is_told_with_all_three_places(deployed: tuple[Path, Path]) -> N
     assert (fault.code, done.written) == ("HV5604", ())
     assert path.read_text() == theirs
     files = [Path(label.span.file.path) for label in fault.labels]
-    assert [file.parent.name for file in files] == ["host", "host", "host"]
     assert files[0] == path
-    assert ".deployed" in files[2].parts
+    assert files[2] == tree / ".hvbuild-deployed/host/mifs.build.tmpl"
     assert [label.span.text.split()[-1] != "" for label in fault.labels] == [True] * 3
     assert "-vv" in fault.labels[0].span.text
     assert fault.labels[1].span.text.endswith("-W")

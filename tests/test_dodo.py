@@ -122,6 +122,25 @@ def test_an_image_without_an_sdp_ends_in_two_and_names_what_is_missing(
     assert "startup-x86" in imaged.stdout
 
 
+def test_a_project_with_a_build_of_its_own_puts_a_prefix_before_ours(project: Path) -> None:
+    theirs = project / "theirs.py"
+    theirs.write_text(
+        DODO.replace('tasks_for(".")', 'tasks_for(".", prefix="hv-")')
+        + "\n\ndef task_build():\n"
+        + '    made = "build/x86-qemu/base/guests/guest.qvmconf"\n'
+        + '    return {"actions": [f"cp {made} taken"], "file_dep": [made], "targets": ["taken"],\n'
+        + '            "task_dep": ["hv-render:x86-qemu/base"]}\n'
+    )
+    listed = doit(project, "-f", "theirs.py", "list", "--all")
+    shutil.rmtree(project / "build/x86-qemu/base")
+    built = doit(project, "-f", "theirs.py", "build")
+
+    names = [line.split()[0] for line in listed.stdout.splitlines()]
+    assert [name for name in names if "hv-" not in name] == ["build"]
+    assert ran(built) == ["hv-render:x86-qemu/base", "build"]
+    assert (project / "taken").is_file()
+
+
 def test_listing_shows_each_step(project: Path) -> None:
     listed = doit(project, "list", "--all")
 

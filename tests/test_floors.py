@@ -12,14 +12,14 @@ PACKAGE = ROOT / "hvbuild"
 
 # From the ground up. A room may import the rooms above it in this list, and modules of its own room.
 FLOORS = (  # noqa: SIM905 - one storey a line
-    "values version units ranges source diagnostics nearest shipped store project"
+    "values version units ranges source diagnostics nearest shipped store project ownmodules"
     " catalog_rows catalog buildfile_catalog model formats meaning load resolve rules"
     " render machine verdicts certify pages"
     " calibrate campaign codes freshness guestfiles hostsources manifest migrating offline predict"
     " projectfile starting things threeway"
-    " checking difference drift image_things linting matrix tree_things"
+    " board_things difference drift image_things linting matrix foreignhost checking tree_things"
     " adopt building capturing family filechanges tasks"
-    " adopting certifying comparing deploying simulating testing"
+    " adopting certifying comparing deploying simulating site testing"
     " image planning pytest_plugin"
     " bundling imaging"
     " report commands cli __main__"

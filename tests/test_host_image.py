@@ -210,7 +210,11 @@ def hostile_image(tmp_path: Path, place: str, text: str) -> tuple[Checked, Image
 
 
 @pytest.mark.parametrize("place", PLACES)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(text=AWKWARD)
 def test_a_hostile_word_is_refused_or_escaped(tmp_path: Path, plain: Image, place: str, text: str) -> None:
     answer = hostile_image(tmp_path, place, text)

@@ -112,6 +112,7 @@ def test_listing_again_reads_the_cache_and_notices_changes(
         ("stacks: [rcar-h3]", "stacks: [rcar-h3]\n    targets: [qnx-9.0]", "HV0071"),
         ("stack: sa8155-la, variant: high-ram", "stack: sa8155-la, variant: low-ram", "HV0072"),
         ("reason: that part is not bought", "why: none", "HV1001"),
+        ("stack: sa8155-la, variant: high-ram, board: sa8155p, ", "", "HV0073"),
         ("format: 1", "format: 2", "HV0051"),
     ],
 )
@@ -122,6 +123,15 @@ def test_a_word_that_means_nothing_is_reported_at_its_place(
 
     assert code in {fault.code for fault in matrix.faults}
     assert {fault.primary.span.file.path for fault in matrix.faults} == {"hvbuild.yaml"}
+
+
+def test_a_project_file_that_cannot_be_read_is_not_overlooked(project: Path) -> None:
+    (project / "hvbuild.yaml").mkdir()
+    found = read_project(project, Files())
+
+    assert [fault.code for fault in found.faults] == ["HV0022"]
+    assert products_of(project, project / "cache") is None
+    assert run(["check", "stacks/rcar-h3"]) == 1
 
 
 def test_a_faulty_project_file_is_one_task_that_says_so(project: Path) -> None:
@@ -149,6 +159,19 @@ def test_products_of_one_stack_on_two_boards_check_clean_and_say_why_they_differ
         "stacks/sa8155-la/variants/high-ram.yaml:4",
     ) in because
     assert any("vCPU 2" in text and why.endswith("on-sa8295p.yaml:8") for text, why in because)
+
+
+def test_boards_depart_in_their_hardware_with_the_line_of_the_board(project: Path) -> None:
+    matrix = matrix_of(project, MATRIX)
+    found = departures(matrix.products, Checker(None))
+    board = {each.text: each.because for each in found if each.subject == "board"}
+
+    assert board["startup program startup-sa8155 → startup-sa8295"].startswith("hvbuild:boards/sa8295p.yaml:")
+    assert board["cluster `0` kryo485-silver → cortex-a78c"] == "hvbuild:boards/sa8295p.yaml:7"
+    assert "memory `ddr` 0x97800000..0x380000000 → 0x97800000..0x480000000" in board
+    gone = [text for text in board if text.startswith("- cluster `2` (kryo485-gold, pCPUs 7")]
+    assert [board[text] for text in gone] == ["hvbuild:boards/sa8295p.yaml:2"]
+    assert {each.stack for each in found if each.subject == "board"} == {"sa8155-la"}
 
 
 def test_check_matrix_answers_as_table_and_as_json(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

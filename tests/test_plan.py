@@ -143,6 +143,7 @@ def test_a_revision_with_faults_is_reported(project: Path) -> None:
     said = say("plan", str(project), "--against", "HEAD", "--format", "line")
 
     assert said.code == Exit.NO
+    assert said.out.startswith("HEAD:stacks/one/stack.yaml:7:")
     assert "error[HV" in said.out
 
 

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK = re.compile(r"<!-- (example|output|fails): (\S+) -->\n```\w*\n(.*?)```\n", re.DOTALL)
+BLOCK = re.compile(r"<!-- (example|output|fails|rule): (\S+) -->\n```\w*\n(.*?)```\n", re.DOTALL)
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
@@ -62,6 +62,31 @@ def test_the_failing_example_prints_its_diagnostic(folder: Path) -> None:
 
     assert finished.returncode == 1
     assert finished.stdout.strip() == text.strip()
+
+
+def test_the_rule_of_ones_own_fires_where_it_should(folder: Path) -> None:
+    ((module, text),) = blocks("rule")
+    (setting,) = re.findall(r"`(rules: \[\S+\])`", README)
+    place = folder / "own"
+    files = {
+        module: text,
+        "hvbuild.yaml": f"format: 1\n{setting}\n",
+        "stacks/la/stack.yaml": blocks("example")[0][1],
+    }
+    for name, data in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(data, encoding="utf-8")
+
+    assert hvbuild(place, "check", "stacks/la").stdout == "la (base): clean\n"
+    stack = place / "stacks/la/stack.yaml"
+    stack.write_text(
+        files["stacks/la/stack.yaml"].replace("cpus: [", "cpus: [{runmask: [3]}, {runmask: [2]}, ")
+    )
+    said = hvbuild(place, "check", "stacks/la", "--format", "line")
+    assert [line.split(": ", 1)[1] for line in said.stdout.splitlines() if "HV9001" in line] == [
+        "error[HV9001]: guest `la` has 3 vCPUs"
+    ]
+    assert "A guest has two vCPUs at most." in hvbuild(place, "explain", "HV9001").stdout
 
 
 def test_the_example_certifies_and_verifies(folder: Path) -> None:

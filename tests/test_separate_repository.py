@@ -68,8 +68,28 @@ exclude:
   - {stack: cockpit, variant: big, target: qnx-8.0, reason: not sold}
 policy:
   - {code: HV4103, level: error, reason: priorities are reviewed here}
+rules: [acme.rules:RULES]
 vdev_types:
   acme-can: {window: 4KiB, location: required, interrupt: required}
+"""
+LIMITS = "CAN_IRQS = range(60, 64)\n"
+RULES = """\
+from collections.abc import Iterator
+
+from acme.limits import CAN_IRQS
+from hvbuild.site import Finding, VmScene, found, rule
+
+
+@rule("HV9101", "can-off-its-lines", source="ACME platform guide, 3.2")
+def can_off_its_lines(scene: VmScene) -> Iterator[Finding]:
+    \"\"\"A CAN device raises one of the lines that the guest's driver was built for.\"\"\"
+    for line in scene.lines:
+        number = line.interrupt.line
+        if line.vdev is not None and line.vdev.type == "acme-can" and number not in CAN_IRQS:
+            yield found(line.origin, f"CAN of {scene.text} raises {number}", "not one of its lines")
+
+
+RULES = (can_off_its_lines,)
 """
 DODO = """\
 from hvbuild.tasks import DOIT_CONFIG, tasks_for
@@ -89,6 +109,8 @@ FILES = {
     "stacks/cockpit/stack.yaml": STACK,
     "stacks/cockpit/variants/big.yaml": VARIANT,
     "hvbuild.yaml": PROJECT,
+    "acme/limits.py": LIMITS,
+    "acme/rules.py": RULES,
     "dodo.py": DODO,
     ".gitignore": "build/\n.cache/\n.venv/\n.doit.sqlite*\n*.xml\n*.md\n*.sarif\nshipped.json\n",
 }
@@ -220,6 +242,26 @@ def test_own_tasks_depend_on_ours_and_nothing_is_done_twice(repository: Reposito
     assert verified.returncode == 0
 
 
+def test_a_rule_of_the_site_stops_what_it_forbids(repository: Repository) -> None:
+    venv = 'sh "$HVBUILD_OFFLINE/install.sh" .venv >&2; export PATH="$PWD/.venv/bin:$PATH"; '
+    repository.sh(venv + "hvbuild certify stacks/cockpit -q >&2")
+    certificate = (repository.root / "build/cockpit/base/certificate.json").read_text()
+    assert '"name":"acme/rules.py"' in certificate
+    assert '"name":"acme/limits.py"' in certificate
+
+    stack = repository.root / "stacks/cockpit/stack.yaml"
+    stack.write_text(STACK.replace("gic:60", "gic:70"))
+    said = repository.sh(
+        'export PATH="$PWD/.venv/bin:$PATH"; hvbuild check stacks/cockpit --format line || test $? -eq 1;'
+        " doit build && exit 1 || test $? -eq 1; hvbuild explain HV9101;"
+        " hvbuild lint build/cockpit/base/guests/one.qvmconf"
+    )
+
+    assert "stack.yaml:16:60: error[HV9101]: CAN of guest `one` raises 70" in said.stdout
+    assert "A CAN device raises one of the lines that the guest's driver was built for." in said.stdout
+    assert said.stdout.endswith("clean\n")
+
+
 def test_the_standalone_folder_runs_where_it_is_put(repository: Repository, tmp_path: Path) -> None:
     moved = tmp_path / "elsewhere" / "hvbuild"
     shutil.copytree(Path(repository.environment["HVBUILD_OFFLINE"]) / "standalone", moved)
@@ -227,3 +269,24 @@ def test_the_standalone_folder_runs_where_it_is_put(repository: Repository, tmp_
 
     assert "2 products of 1 stack, 2 clean" in said.stdout
     assert "certify:cockpit/base" in said.stdout
+
+
+def test_the_standalone_folder_says_which_python_it_needs(offline: Path, tmp_path: Path) -> None:
+    """A Python of another release, told by the number it gives of itself."""
+    moved = tmp_path / "hvbuild"
+    shutil.copytree(offline / "standalone", moved)
+    run = (moved / "run.py").read_text()
+    (moved / "run.py").write_text(run.replace("import sys\n", "import sys\nsys.version_info = (3, 99)\n"))
+    said = subprocess.run(
+        [moved / "bin/hvbuild", "--version"],
+        env={"PATH": os.environ["PATH"], "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (said.returncode, said.stdout) == (2, "")
+    assert (
+        f"needs Python {sys.version_info[0]}.{sys.version_info[1]}, not {sys.executable} (3.99)"
+        in said.stderr
+    )

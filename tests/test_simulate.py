@@ -425,7 +425,11 @@ def systems(draw: st.DrawFn) -> list[tuple[int, str, int, int, int]]:
 
 
 @given(rows=systems())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_without_costs_and_accesses_it_is_the_bare_scheduler(
     rows: list[tuple[int, str, int, int, int]], tmp_path: Path
 ) -> None:
@@ -464,7 +468,11 @@ def held(document: dict[str, Any]) -> Iterator[tuple[int, str, int, int]]:
 
 
 @given(rows=systems())
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_bound_of_the_analysis_is_ever_passed(
     rows: list[tuple[int, str, int, int, int]], tmp_path: Path
 ) -> None:

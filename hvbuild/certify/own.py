@@ -1,6 +1,5 @@
 """Guarantees of a project's own, by the names of the modules that hold them."""
 
-import importlib
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -8,14 +7,17 @@ from pathlib import Path
 
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
+from hvbuild.ownmodules import Unusable, own_value
+from hvbuild.source import Span
 
 
 class NoSuchProperty(Exception):  # noqa: N818 - says what is the case
-    """A name that leads to no guarantee, or to one that there is already; says why."""
+    """A name that leads to no guarantee, or to one that there is already; says why, and where that is."""
 
-    def __init__(self, name: str, why: str) -> None:
+    def __init__(self, name: str, why: str, place: Span | None = None) -> None:
         super().__init__(f"`{name}` {why}")
         self.name = name
+        self.place = place
 
 
 def own_properties(names: Iterable[str], folder: Path | None = None) -> tuple[Property, ...]:
@@ -27,11 +29,7 @@ def own_properties(names: Iterable[str], folder: Path | None = None) -> tuple[Pr
     found: dict[str, Property] = {}
     taken = {row.code for row in ALL_PROPERTIES}
     for name in names:
-        if folder is not None and str(folder.resolve()) not in sys.path:
-            # Last, so that nothing of the project stands before a library; and left there: processes that
-            # play runs import the same modules, and take the path over from this one.
-            sys.path.append(str(folder.resolve()))
-        for row in _named(name):
+        for row in _named(name, folder):
             if row.code in taken:
                 raise NoSuchProperty(name, f"gives `{row.code}`, which there is already")
             taken.add(row.code)
@@ -39,13 +37,11 @@ def own_properties(names: Iterable[str], folder: Path | None = None) -> tuple[Pr
     return tuple(found.values())
 
 
-def _named(name: str) -> tuple[Property, ...]:
-    module, _, attribute = name.partition(":")
+def _named(name: str, folder: Path | None) -> tuple[Property, ...]:
     try:
-        value = getattr(importlib.import_module(module), attribute or "PROPERTIES")
-    except Exception as fault:
-        # The module is somebody else's: whatever it raises is a fault of that module, told with its place.
-        raise NoSuchProperty(name, f"cannot be had: {type(fault).__name__}: {fault}") from fault
+        value = own_value(name, folder, "PROPERTIES")
+    except Unusable as fault:
+        raise NoSuchProperty(name, str(fault).removeprefix(f"`{name}` "), fault.place) from fault
     rows = (
         (value,) if isinstance(value, Property) else tuple(value) if isinstance(value, tuple | list) else ()
     )

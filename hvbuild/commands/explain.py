@@ -10,6 +10,7 @@ from hvbuild.commands.answer import answering
 
 if TYPE_CHECKING:
     from hvbuild.report.outcome import Outcome
+    from hvbuild.rules.own import OwnRules
 
 
 @answering("explain")
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 def command(topic: str) -> Outcome:
     """Show what is known of one code.
 
-    A code may be given by its name too: of a rule (HV...) or of a guarantee
-    (HC...).
+    A code may be given by its name too: of a rule (HV..., a project's own
+    where hvbuild.yaml is) or of a guarantee (HC...).
     """
     from hvbuild.report.schedule import model_outcome
 
@@ -36,9 +37,28 @@ def _guarantee(topic: str) -> Outcome | None:
 
 
 def _code(topic: str) -> Outcome:
-    from hvbuild.codes import all_codes
+    from hvbuild.codes import all_codes, codes_by_name
     from hvbuild.report.explain import explained, read_examples
+    from hvbuild.report.outcome import Outcome
     from hvbuild.shipped import shipped_file
 
     examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
-    return explained(topic, all_codes(), examples)
+    own = _own_rules()
+    if own.faults and topic.lower() not in {key.lower() for key in own.known(codes_by_name())}:
+        return Outcome(diagnostics=own.faults)
+    return explained(topic, (*all_codes(), *own.rows), examples)
+
+
+def _own_rules() -> OwnRules:
+    """The rules of the project in the current folder."""
+    from pathlib import Path
+
+    from hvbuild.project import PROJECT_FILE
+    from hvbuild.rules.own import NO_RULES
+
+    if not Path(PROJECT_FILE).is_file():
+        return NO_RULES
+    from hvbuild.load.files import Files
+    from hvbuild.projectfile import read_project, rules_of_project
+
+    return rules_of_project(read_project(Path(), Files()), Path())

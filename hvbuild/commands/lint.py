@@ -26,12 +26,16 @@ KINDS = ("qvmconf", "buildfile", "dts")
 def command(files: tuple[Path, ...], target: str | None, kind: str | None, vm: tuple[str, ...]) -> Outcome:
     """Check qvmconf files, buildfiles and device trees.
 
-    Each FILE is one VM or image; files given together are one system.
+    Each FILE is one VM or image; files given together are one system. The
+    rules and severities of hvbuild.yaml in the current folder hold, too.
     """
+    from pathlib import Path
+
     from hvbuild.linting import lint
+    from hvbuild.project import PROJECT_FILE
     from hvbuild.report.outcome import Outcome
 
     if not files and not vm:
         raise click.UsageError("give a FILE or --vm.")
-    found = lint(files, vm, kind, target)
+    found = lint(files, vm, kind, target, Path() if Path(PROJECT_FILE).is_file() else None)
     return Outcome(diagnostics=found, remark="" if found else "clean\n")

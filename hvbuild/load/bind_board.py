@@ -145,6 +145,7 @@ def _startup(item: Fields) -> BoardStartup:
         image=item.size("image"),
         kernel=item.text("kernel", "procnto-smp-instr"),
         hypervisor_mode=item.text("hypervisor_mode"),
+        origin=item.node.origin,
     )
 
 

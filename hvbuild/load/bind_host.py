@@ -14,6 +14,7 @@ def bind_host(fields: Fields | None) -> Host:
     smmuman = fields.inner("smmuman")
     return Host(
         foreign=fields.flag("foreign"),
+        reads=tuple((leaf.text, leaf.origin) for leaf in fields.node.scalars("reads")),
         safety=fields.flag("safety"),
         files_path=fields.text("files_path", "/guests"),
         clusters=tuple(

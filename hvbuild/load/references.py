@@ -74,6 +74,7 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
         yield from _images(guest)
     yield from _links(stack)
     yield from _shared(stack)
+    yield from _host_reads(stack)
     yield from _services(stack)
     yield from _workloads(stack)
 
@@ -275,6 +276,16 @@ def _shared(stack: Stack) -> Iterator[Diagnostic]:
         if shared.creator and shared.creator not in seen:
             yield _unknown(
                 "guest of this region", shared.creator, seen, shared.origin, f"`creator` of {where}"
+            )
+
+
+def _host_reads(stack: Stack) -> Iterator[Diagnostic]:
+    if not stack.host.foreign:
+        for name, place in stack.host.reads:
+            yield SAID_TWICE.at(
+                place,
+                f"`{name}` is to be read of a host that is ours to write",
+                helps=("say `foreign: true`, or `image: {base: …}` to build on a buildfile",),
             )
 
 

@@ -122,6 +122,7 @@ class BoardStartup:
     image: int | None = None
     kernel: str = "procnto-smp-instr"
     hypervisor_mode: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

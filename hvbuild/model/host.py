@@ -115,10 +115,12 @@ class Smmuman:
 class Host:
     """The host as declared; `foreign` hosts belong to somebody else: read and checked, never written.
 
+    `reads` are files of a foreign host, each with the place that names it.
     `safety` asks for the variant of certified parts: kernel modules, device libraries, `safety required`.
     """
 
     foreign: bool = False
+    reads: tuple[tuple[str, Origin], ...] = ()
     safety: bool = False
     files_path: str = "/guests"
     clusters: tuple[Cluster, ...] = ()

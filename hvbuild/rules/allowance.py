@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity
+from hvbuild.diagnostics import Code, Diagnostic, Severity, other
 from hvbuild.source import NOWHERE, Origin, Span
 from hvbuild.values import dataclass
 
@@ -41,7 +41,14 @@ NOT_ALLOWED = Code(
     meaning="An `allow` remark, or the severity policy, is to silence or lower an error.",
     source="hvbuild: only warnings can be accepted",
 )
-CODES = (WITHOUT_REASON, UNKNOWN_CODE, UNUSED, NOT_ALLOWED)
+TWICE = Code(
+    code="HV0069",
+    name="policy-twice",
+    severity=Severity.ERROR,
+    meaning="Two rows of the severity policy speak of one code.",
+    source="hvbuild: nobody could tell which of them holds",
+)
+CODES = (WITHOUT_REASON, UNKNOWN_CODE, UNUSED, NOT_ALLOWED, TWICE)
 _SITE = "HV9"
 _LEVELS = ("error", "warning", "off")
 
@@ -126,6 +133,11 @@ def apply_policy(
             raise ValueError(f"not a level: {level.level}")
         elif row.severity is Severity.ERROR and level.level != "error" and not row.code.startswith(_SITE):
             said.append(_refused(row, level.origin))
+        elif row.code in chosen:
+            first = other(chosen[row.code].origin, "the first")
+            said.append(
+                TWICE.at(level.origin, f"severity of `{row.code}` given twice", "again", others=first)
+            )
         else:
             chosen[row.code] = level
     kept = [at for each in diagnostics if (at := _levelled(each, chosen.get(each.code))) is not None]

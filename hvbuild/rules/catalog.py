@@ -14,6 +14,7 @@ from hvbuild.rules import (
     interrupts,
     links,
     memory,
+    own,
     partitions,
     priorities,
     scheduling,
@@ -35,7 +36,7 @@ ALL_RULES: tuple[Rule, ...] = (
     *agreement.RULES,
     *guest_side.RULES,
 )
-CODES = tuple(each.row for each in ALL_RULES)
+CODES = (*own.CODES, *(each.row for each in ALL_RULES))
 
 # What the reader of a text reports already, under a code of its own: rule to code.
 # In that door these rules are left out, so that one fault stays one diagnostic.
@@ -59,6 +60,13 @@ SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
 )
 HAND_KEPT_RULES: tuple[Rule, ...] = tuple(each for each in ALL_RULES if each.row.code not in SAID_BY_TEXT)
 """The rules for hand-kept files, each read by its language's own reader."""
+
+# Codes of the readers of buildfiles and devicetrees.
+_OF_HOST_FILES = "HV85"
+RULES_BESIDE_HOST_FILES: tuple[Rule, ...] = tuple(
+    each for each in ALL_RULES if not SAID_BY_TEXT.get(each.row.code, "").startswith(_OF_HOST_FILES)
+)
+"""The rules for our guests on a host whose files are read: what is wrong within those, their readers tell."""
 
 
 def find_rule(name: str) -> Rule | None:

@@ -35,6 +35,8 @@ def found(
     severity: Severity | None = None,
 ) -> Finding:
     """A finding at `place`; of several origins, the first that is known."""
+    if isinstance(notes, str) or isinstance(helps, str):
+        raise TypeError("notes and helps are several texts, not one")
     if not isinstance(place, Span | Origin):
         place = next((origin for origin in place if origin), NOWHERE)
     return Finding(
@@ -80,10 +82,14 @@ class Rule:
 def rule(
     code: str, name: str, *, source: str, severity: Severity = Severity.ERROR, policy: str = ""
 ) -> Callable[[SystemCheck | VmCheck], Rule]:
-    """A maker that turns a documented function into a rule; its docstring is the rule's meaning."""
+    """A maker that turns a documented function into a rule; its docstring is the rule's meaning.
+
+    The function's parameter is annotated as a `VmScene`, to be called for each VM, or as a `Scene`, to be
+    called once; TypeError otherwise.
+    """
 
     def make(function: SystemCheck | VmCheck) -> Rule:
-        subject = next(iter(function.__annotations__.values()))
+        subject = _subject(function)
         row = Code(
             code=code,
             name=name,
@@ -92,15 +98,33 @@ def rule(
             source=source,
             policy=policy,
         )
-        return Rule(row, function, subject is VmScene)
+        return Rule(row, function, subject == VmScene.__name__)
 
     return make
 
 
+def _subject(function: SystemCheck | VmCheck) -> str:
+    """What a rule looks at: the name of its parameter's type, also where annotations are kept as texts."""
+    words = (word for name, word in function.__annotations__.items() if name != "return")
+    word = next(words, None)
+    name = (word if isinstance(word, str) else getattr(word, "__name__", "")).rpartition(".")[2]
+    if name not in (Scene.__name__, VmScene.__name__):
+        raise TypeError(f"`{function.__name__}` is a rule: annotate its parameter as Scene or VmScene")
+    return name
+
+
+def nothing_further(_scene: Scene) -> tuple[Diagnostic, ...]:
+    """No further rules."""
+    return ()
+
+
 def run_rules(
-    system: System, rules: Iterable[Rule], catalog: Catalog | None = None
+    system: System,
+    rules: Iterable[Rule],
+    catalog: Catalog | None = None,
+    further: Callable[[Scene], Iterable[Diagnostic]] = nothing_further,
 ) -> tuple[Diagnostic, ...]:
-    """What `rules` find in `system`, ordered by place; an exact repeat stands once.
+    """What `rules` and then `further` ones find in `system`, ordered by place; an exact repeat stands once.
 
     `catalog` is the shipped one unless the project knows devices of its own.
     """
@@ -108,4 +132,5 @@ def run_rules(
     held = Diagnostics()
     for each in rules:
         held.extend(each.check(scene))
+    held.extend(further(scene))
     return held.ordered

@@ -132,3 +132,15 @@ def test_a_policy_that_may_not_be_is_said_and_changes_nothing(
 
     assert {expected, "HV4007", "HV2003"} == {each.code for each in said}
     assert set(faults) <= set(said)
+
+
+def test_two_rows_of_one_code_are_said_and_the_first_holds() -> None:
+    rows = levels(("HV4007", "error", "strict"), ("policy-twice", "error", "x"))
+    twice = levels(("HV4007", "error", "strict"), (codes_by_name()["HV4007"].name, "off", "not strict"))
+
+    assert [each.code for each in apply_policy([], rows, codes_by_name())] == []
+    said = apply_policy([fault("HV4007", 3)], twice, codes_by_name())
+    assert sorted((each.code, each.severity) for each in said) == [
+        ("HV0069", Severity.ERROR),
+        ("HV4007", Severity.ERROR),
+    ]

@@ -120,3 +120,10 @@ def test_a_cache_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.
 def test_the_digest_of_a_missing_file_is_none(tmp_path: Path) -> None:
     assert file_digest(tmp_path / "none") is None
     assert file_digest(tmp_path / "hvbuild.yaml#rules") is None
+
+
+def test_a_cache_that_users_share_can_be_read_by_all_of_them(tmp_path: Path) -> None:
+    place = tmp_path / "trees/one.json"
+    write_file(place, b"one")
+
+    assert place.stat().st_mode & 0o777 == 0o644
