@@ -13,7 +13,9 @@ from hvbuild.model.board import (
     Device,
     DiskStep,
     HostTree,
+    InterruptRouting,
     RegionsBy,
+    RoutedLine,
 )
 from hvbuild.ranges import AddressRange
 from hvbuild.units import LIMIT_64
@@ -32,7 +34,7 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
     """The board that a checked tree describes; what cannot be read is reported and left out."""
     fields = Fields(tree, faults)
     smmu, gic, startup = fields.inner("smmu"), fields.inner("gic"), fields.inner("startup")
-    regions_by = fields.text("regions_by")
+    regions_by, routing = fields.text("regions_by"), fields.inner("interrupts")
     return Board(
         name=fields.text("name"),
         title=fields.text("title"),
@@ -58,6 +60,7 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
         ),
         cost_class=fields.text("cost_class", "el2-host"),
         costs=tuple(_cost(item) for item in fields.each("costs")),
+        routing=_routing(routing) if routing else InterruptRouting(),
         origin=tree.origin,
     )
 
@@ -145,6 +148,23 @@ def _startup(item: Fields) -> BoardStartup:
         image=item.size("image"),
         kernel=item.text("kernel", "procnto-smp-instr"),
         hypervisor_mode=item.text("hypervisor_mode"),
+    )
+
+
+def _routing(item: Fields) -> InterruptRouting:
+    return InterruptRouting(
+        cpu=item.node.integer("cpu") or 0,
+        lines=tuple(
+            RoutedLine(
+                line=row.node.integer("line") or 0,
+                cpu=row.node.integer("cpu") or 0,
+                source=row.text("source"),
+                origin=row.node.origin,
+            )
+            for row in item.each("lines")
+        ),
+        source=item.text("source"),
+        origin=item.node.origin,
     )
 
 

@@ -104,6 +104,8 @@ def bind_demand(fields: Fields) -> Demand:
         burst=node.integer("burst") or 1,
         accesses=node.integer("accesses") or 0,
         spinlock=fields.duration("spinlock"),
+        interrupt=node.integer("interrupt"),
+        interrupt_cpu=node.integer("interrupt_cpu"),
         assumed=fields.text("assumed"),
         origin=node.origin,
     )

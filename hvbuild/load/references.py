@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
-from hvbuild.model.guest import Guest
+from hvbuild.model.guest import Demand, Guest
 from hvbuild.model.stack import LinkEnd, Stack
 from hvbuild.nearest import did_you_mean
 from hvbuild.source import Origin
@@ -76,6 +76,7 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
     yield from _shared(stack)
     yield from _services(stack)
     yield from _workloads(stack)
+    yield from _interrupts(stack)
 
 
 def _unknown(kind: str, name: str, known: Iterable[str], place: Origin, where: str) -> Diagnostic:
@@ -314,6 +315,39 @@ def _workloads(stack: Stack) -> Iterator[Diagnostic]:
         for name, demand in workload.demands:
             if name not in known:
                 yield _unknown("thread", name, known, demand.origin, f"workload `{workload.name}`")
+
+
+def _interrupts(stack: Stack) -> Iterator[Diagnostic]:
+    """Loads and the board's routing name pCPUs and, as far as loads go, interrupts that the board has."""
+    cpus = [str(cpu) for cpu in range(len(stack.board.cores))]
+    routing = stack.board.routing
+    known = [str(line) for device in stack.board.devices for line in device.interrupts]
+    known += [str(row.line) for row in routing.lines]
+    for place, cpu in ((routing.origin, routing.cpu), *((row.origin, row.cpu) for row in routing.lines)):
+        if str(cpu) not in cpus:
+            yield _unknown("pCPU", str(cpu), cpus, place, f"`interrupts` of board `{stack.board.name}`")
+    for where, demand in _demands(stack):
+        if demand.interrupt is not None and str(demand.interrupt) not in known:
+            yield _unknown("board interrupt", str(demand.interrupt), known, demand.origin, where)
+        if demand.interrupt_cpu is not None and str(demand.interrupt_cpu) not in cpus:
+            yield _unknown("pCPU", str(demand.interrupt_cpu), cpus, demand.origin, where)
+
+
+def _demands(stack: Stack) -> Iterator[tuple[str, Demand]]:
+    """Every load that was written down, once, with how a message calls it."""
+    seen: set[int] = set()
+    for guest in stack.guests:
+        for demand in guest.demands:
+            # one `load` stands for all vCPUs of its guest
+            if demand is not None and id(demand) not in seen:
+                seen.add(id(demand))
+                yield f"the load of guest `{guest.name}`", demand
+    for service in stack.host.services:
+        if service.demand is not None:
+            yield f"the load of service `{service.name}`", service.demand
+    for workload in stack.workloads:
+        for name, demand in workload.demands:
+            yield f"workload `{workload.name}` for `{name}`", demand
 
 
 def _vcpu_names(guest: Guest) -> list[str]:

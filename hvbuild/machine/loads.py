@@ -45,7 +45,7 @@ def load_of(thread: HostThread, terms: Terms, lock: int, horizon: int) -> Load |
     period = int(demand.period or 0) * max(1, demand.burst)
     if not period or demand.work is None:
         return Load(part=Part(thread=thread, bursts=(Burst(2 * horizon, 0, "c"),)))
-    woken = Cause.TIMER if demand.pattern == "periodic" else Cause.INTERRUPT
+    woken = Cause.TIMER if demand.by_timer else Cause.INTERRUPT
     actions: list[Action] = [Leave(cause=woken)] if thread.is_vcpu else []
     for _ in range(max(1, demand.burst)):
         actions += _activation(thread, demand, lock)

@@ -53,7 +53,10 @@ class Sporadic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """One host thread: a vCPU, a driver, a service thread."""
+    """One host thread: a vCPU, a driver, a service thread.
+
+    `irq_cpu` takes the interrupt that wakes it, None: the CPU that the scenario names for all.
+    """
 
     id: int
     prio: int
@@ -67,6 +70,7 @@ class Thread:
     critical: bool = False
     io_wake: bool = False
     loop: bool = True
+    irq_cpu: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,37 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedLine:
+    """One interrupt (`line`: the host's number) and the pCPU that takes it."""
+
+    line: int
+    cpu: int
+    source: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptRouting:
+    """Which pCPU takes which interrupt: `lines` first, `cpu` for every other one.
+
+    Where a board says nothing it is CPU 0, as in the measurement of the published kernel; QNX documents none.
+    """
+
+    cpu: int = 0
+    lines: tuple[RoutedLine, ...] = ()
+    source: str = "assumed: CPU 0, which takes the clock's, too (convention of the measurement)"
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    def taker(self, line: int | None) -> int:
+        """The pCPU that takes interrupt `line`; that of any other for None."""
+        return next((row.cpu for row in self.lines if row.line == line), self.cpu)
+
+    def source_of(self, line: int | None) -> str:
+        """Where it is known from that this pCPU takes it."""
+        return next((row.source for row in self.lines if row.line == line), self.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """A measured or assumed cost: nanoseconds or core cycles as lowest, typical and highest value."""
 
@@ -144,6 +175,7 @@ class Board:
     disk: tuple[DiskStep, ...] = ()
     cost_class: str = "el2-host"
     costs: tuple[Cost, ...] = ()
+    routing: InterruptRouting = InterruptRouting()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     def device(self, name: str) -> Device | None:

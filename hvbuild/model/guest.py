@@ -121,7 +121,8 @@ class Demand:
 
     `pattern` is periodic, sporadic, bursty, busy (always ready; then `period` and `work` are None) or idle.
     `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
-    holds the reason when the load was assumed, not specified.
+    holds the reason when the load was assumed, not specified. `interrupt` is the host interrupt that starts
+    an activation, `interrupt_cpu` the pCPU that takes it where that is not what the board says.
     """
 
     pattern: str
@@ -131,8 +132,16 @@ class Demand:
     burst: int = 1
     accesses: int = 0
     spinlock: Nanoseconds | None = None
+    interrupt: int | None = None
+    interrupt_cpu: int | None = None
     assumed: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+    @property
+    def by_timer(self) -> bool:
+        """True when a timer starts each activation: a periodic load that names no interrupt."""
+        return self.pattern == "periodic" and self.interrupt is None and self.interrupt_cpu is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from hvbuild.machine.engine.layout import (
     EXITS,
     HOLDS,
     IO_WAKE,
+    IRQ,
     IRQ_CPU,
     JOBS,
     K_BLOCKING,
@@ -100,9 +101,10 @@ def wake_up(m: Memory) -> None:
     t = heap_pop(m, m[WAKE_HEAP])
     if m[t + IO_WAKE]:
         m[t + CRITICAL] = 1
-    note_interrupt(m, t, m[IRQ_CPU])
-    ready(m, t, m[IRQ_CPU])
-    settle(m, m[IRQ_CPU])
+    c = m[t + IRQ]
+    note_interrupt(m, t, c)
+    ready(m, t, c)
+    settle(m, c)
 
 
 def give_token(m: Memory, t: int, c: int) -> None:

@@ -173,7 +173,8 @@ RESPONSES = 56  # sum of their times from wake-up to wait
 WORST_RESPONSE = 57
 RELEASED = 58  # when the present job was released
 HOLDS = 59  # spin locks held
-THREAD_SIZE = 60
+IRQ = 60  # the CPU record that takes the interrupt which wakes it
+THREAD_SIZE = 61
 
 # states
 NEW = 0
