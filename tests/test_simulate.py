@@ -97,7 +97,10 @@ def test_four_vcpus_beside_two() -> None:
 
 
 def contended(spinlock: str = "2ms") -> str:
-    """A guest whose vCPU 0 a driver preempts while it holds the lock that vCPU 1 spins for."""
+    """A guest whose vCPU 0 a driver preempts while it holds the lock that vCPU 1 spins for.
+
+    The clock interrupts of pCPU 0 delay vCPU 1, so that vCPU 0 is the first to take it.
+    """
     load = (
         "{pattern: periodic, period: 20ms, work: 6ms, bound: 10ms, accesses: 10"
         + (f", spinlock: {spinlock}" if spinlock else "")
@@ -106,7 +109,7 @@ def contended(spinlock: str = "2ms") -> str:
     driver = "{pattern: sporadic, period: 20ms, work: 5ms, bound: 20ms}"
     host = (
         "  services:\n"
-        f"    - {{name: driver, command: driver, sched: 60f, cpus: [0], load: {driver}}}\n"
+        f"    - {{name: driver, command: driver, sched: 60f, cpus: [1], load: {driver}}}\n"
         "    - {name: quiet, command: quiet, load: {pattern: idle}}\n"
     )
     more = (
@@ -122,8 +125,8 @@ def contended(spinlock: str = "2ms") -> str:
         "    demands:\n"
         "      a/1: {pattern: busy}\n"
     )
-    a = guest("a", "{sched: 10r, runmask: [0]}\n{sched: 10r, runmask: [1]}", load, 0x80000000)
-    b = guest("b", "{sched: 5f, runmask: [1]}", LOAD, 0x80000000)
+    a = guest("a", "{sched: 10r, runmask: [1]}\n{sched: 10r, runmask: [0]}", load, 0x80000000)
+    b = guest("b", "{sched: 5f, runmask: [0]}", LOAD, 0x80000000)
     return stack(a, b, host=host, more=more)
 
 
@@ -147,7 +150,7 @@ def test_findings_are_warnings_at_the_line_to_change(tmp_path: Path) -> None:
     codes = {row["code"]: row for row in data["diagnostics"]}
     label = next(one for one in codes["HV7044"]["labels"] if one["primary"])
     line = (place / "stack.yaml").read_text("utf-8").splitlines()[label["line"] - 1]
-    assert "runmask: [0]" in line
+    assert "runmask: [1]" in line
     assert data["summary"] == {"errors": 0, "warnings": len(data["diagnostics"])}
     assert say("simulate", place, "--workload", "driver-late", "--deny", "warnings").code == 1
     assert next(t for t in data["threads"] if t["name"] == "a/1")["observed_spin_ns"] > 0
@@ -168,7 +171,7 @@ def test_starvation_is_found_with_its_window(tmp_path: Path) -> None:
     assert (found["from_ns"], found["to_ns"]) == (0, 500 * MS)
     assert found["place"].endswith("stack.yaml:25:17")
     assert "raise its priority above that of `a/1`" in found["change"]
-    assert any("`a/1` (10r, CPU 1) runs from" in line for line in found["story"])
+    assert any("`a/1` (10r, CPU 0) runs from" in line for line in found["story"])
 
 
 def test_a_workload_takes_the_place_of_declared_loads(tmp_path: Path) -> None:
@@ -273,18 +276,77 @@ def test_the_same_work_takes_longer_on_a_little_core(tmp_path: Path) -> None:
     assert [t["analytic_response_ns"] for t in data["threads"]] == [4 * MS, 2 * MS]
 
 
-def test_time_of_one_vcpu_alone_is_its_work_and_its_exits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("cpu", "clock"), [(0, {"host interrupt": 200}), (3, {})])
+def test_time_of_one_vcpu_alone_is_its_work_and_its_exits(
+    cpu: int, clock: dict[str, int], tmp_path: Path
+) -> None:
+    """On pCPU 0 the guest is also left for the host's clock: twice in the 2 ms of each activation."""
     load = "{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, accesses: 7}"
-    data = simulated(write(tmp_path, stack(guest("a", "{sched: 10r, runmask: [0]}", load, 0x80000000))))
+    place = write(tmp_path, stack(guest("a", f"{{sched: 10r, runmask: [{cpu}]}}", load, 0x80000000)))
+    data = simulated(place)
     (thread,) = data["threads"]
     # of `el2-host` at 1 GHz: entry 1500; vdev 3000 + 500, timer 800 + inject 1500, halt 2000
     exits = 7 * 5000 + 3800 + 3500
 
-    assert thread["exits"] == {"timer": 100, "vdev": 700, "halt": 100}
-    assert thread["exits_per_second"] == 900
+    assert thread["exits"] == {"timer": 100, "vdev": 700, "halt": 100} | clock
+    assert thread["exits_per_second"] == 900 + sum(clock.values())
     assert thread["observed_exit_ns"] == 100 * exits
     assert thread["observed_cpu_ns"] == 100 * (2 * MS + exits)
-    assert data["cpus"][0]["overhead_ns"] == 100 * 3000  # a switch each time it wakes
+    # a switch each time it wakes, the way out and in for each interrupt of the host; far from the clock's
+    # pCPU a request from there each time, and one move
+    overhead = 100 * 3000 + 1500 * sum(clock.values()) + (100 * 1000 + 2000 if cpu else 0)
+    assert data["cpus"][cpu]["overhead_ns"] == overhead
+
+
+@pytest.mark.parametrize(
+    ("wakes", "taker"),
+    [
+        ("pattern: sporadic", 1),
+        ("pattern: sporadic, interrupt: 77", 3),
+        ("pattern: periodic, interrupt: 77", 3),
+        ("pattern: bursty, burst: 2, interrupt: 77, interrupt_cpu: 2", 2),
+        ("pattern: periodic", 0),
+    ],
+)
+def test_an_interrupt_leaves_the_guest_of_the_pcpu_that_takes_it(
+    wakes: str, taker: int, tmp_path: Path
+) -> None:
+    """A driver is woken while a guest holds each pCPU; the driver itself has one of its own."""
+    cpus = "\n".join(f"{{sched: 20r, runmask: [{cpu}]}}" for cpu in (1, 2, 3))
+    work = f"{{{wakes}, period: 10ms, work: 100us, bound: 10ms}}"
+    host = f"  services:\n    - {{name: driver, command: driver, sched: 9r, cpus: [0], load: {work}}}\n"
+    place = write(tmp_path, stack(guest("a", cpus, "{pattern: busy}", 0x80000000), host=host, board="routed"))
+    trace = tmp_path / "t.json"
+    data = simulated(place, "--until", "95ms", "--trace", trace)
+    threads = {thread["name"]: thread for thread in data["threads"]}
+    events = json.loads(trace.read_bytes())["traceEvents"]
+    arrivals = {event["name"] for event in events if event.get("cat") == "interrupt" and event["ph"] == "X"}
+    left = {name: row["exits"].get("host interrupt", 0) for name, row in threads.items() if row["guest"]}
+    times = 4 if "bursty" in wakes else 9  # the first activation waits for nothing
+
+    assert threads["driver"]["woken_on_cpu"] == taker
+    assert data["interrupts"]["cpu"] == 1
+    text = say("simulate", place, "--until", "95ms").out
+    assert "interrupts on CPU 1: example: set by the startup program\n" in text
+    assert (f"driver is woken on CPU {taker}: " in text) == (taker in (2, 3))
+    assert arrivals == {f"interrupt on CPU {taker}"}
+    assert left == {f"a/{cpu - 1}": times if cpu == taker else 0 for cpu in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ("interrupt: 78", "refers to board interrupt `78`, which nothing declares"),
+        ("interrupt_cpu: 4", "refers to pCPU `4`, which nothing declares"),
+    ],
+)
+def test_an_interrupt_or_pcpu_that_the_board_lacks_is_refused(load: str, said: str, tmp_path: Path) -> None:
+    demand = f"{{pattern: sporadic, period: 10ms, work: 1ms, bound: 10ms, {load}}}"
+    place = write(tmp_path, stack(guest("a", "{sched: 9r}", demand, 0x80000000), board="routed"))
+    answer = say("simulate", place, "--format", "line")
+
+    assert answer.code == 1
+    assert answer.out.startswith(f"{place}/stack.yaml:10:11: error[HV1030]: the load of guest `a` {said}")
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ class Columns:
         m[t + at.PART] = self.parts[thread.partition]
         m[t + at.LISTS] = m[self.parts[thread.partition] + at.P_LISTS]
         m[t + at.RELEASE] = thread.start_ns
+        m[t + at.VCPU] = int(thread.vcpu)
         m[t + at.IRQ] = self.cpus[self.scenario.irq_cpu if thread.irq_cpu is None else thread.irq_cpu]
         server = thread.sporadic
         if server is not None:

@@ -61,6 +61,7 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
                 bursts=part.bursts,
                 loop=part.loop,
                 irq_cpu=irq_cpu_of(setting, part.thread),
+                vcpu=part.thread.is_vcpu,
             )
             for number, part in enumerate(parts)
         ),
@@ -71,7 +72,7 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
 
 
 def irq_cpu_of(setting: Setting, thread: HostThread) -> int:
-    """The pCPU that takes what wakes `thread`: the load's own word, the board's routing, the clock's CPU 0."""
+    """The pCPU that takes what wakes `thread`: as the load says, as the board routes, or the clock's."""
     demand, routing = thread.demand, setting.system.host.routing
     if demand is None:
         return routing.cpu

@@ -305,10 +305,16 @@ def _joined(pieces: Iterable[_Piece], terms: Terms) -> tuple[Burst, ...]:
 def engine_costs(terms: Terms) -> Costs:
     """What the scheduler's own acts cost where vCPUs are scheduled.
 
-    A preempted vCPU leaves its guest, is switched, and enters again later (QNX Hypervisor, "Scheduling").
+    A preempted vCPU leaves its guest, is switched, and enters again later (QNX Hypervisor, "Scheduling");
+    one whose CPU takes an interrupt of the host leaves and enters without a switch.
     """
     switch = terms.costs.ns("context-switch") + terms.costs.ns("exit-entry")
-    return Costs(switch_ns=switch, ipi_ns=terms.costs.ns("ipi"), migration_ns=terms.costs.ns("migration"))
+    return Costs(
+        switch_ns=switch,
+        ipi_ns=terms.costs.ns("ipi"),
+        migration_ns=terms.costs.ns("migration"),
+        interrupt_ns=exit_ns(terms, Cause.HOST_INTERRUPT),
+    )
 
 
 def with_ticks(actions: Iterable[Action], period: Nanoseconds, handler_ns: Nanoseconds) -> Iterator[Action]:

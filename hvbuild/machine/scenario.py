@@ -55,7 +55,8 @@ class Sporadic:
 class Thread:
     """One host thread: a vCPU, a driver, a service thread.
 
-    `irq_cpu` takes the interrupt that wakes it, None: the CPU that the scenario names for all.
+    `irq_cpu` takes the interrupt that wakes it, None: the CPU that the scenario names for all. The guest of
+    a `vcpu` is left for every interrupt that its CPU takes; that shows where such an exit costs something.
     """
 
     id: int
@@ -71,6 +72,7 @@ class Thread:
     io_wake: bool = False
     loop: bool = True
     irq_cpu: int | None = None
+    vcpu: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """One run of a whole system: its boot, its threads under their loads, and the bounds beside what was seen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -10,10 +10,10 @@ from hvbuild.machine.bounds import Bound, Request, response_bound
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
-from hvbuild.machine.exits import Terms
+from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.loads import Load, load_of
 from hvbuild.machine.memory import build_memory
-from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
+from hvbuild.machine.parts import CLOCK_CPU, Job, Part, irq_cpu_of, jobs_of, scenario_of
 from hvbuild.machine.profiles import Profile
 from hvbuild.machine.program import engine_costs
 from hvbuild.machine.schedule import Costs, Schedule, simulate
@@ -168,8 +168,12 @@ class Simulation:
         done = sum(job.done is not None for job in self.jobs.get(load.thread.name, ()))
         number = self.loads.index(load)
         rows = {cause.value: count * done for cause, count in load.exits.items() if count * done}
-        preempted = self.schedule.threads[number].preemptions if load.thread.is_vcpu else 0
-        return {**rows, "preemption": preempted} if preempted else rows
+        totals = self.schedule.threads[number]
+        host = {
+            Cause.HOST_INTERRUPT.value: totals.interrupted,
+            Cause.PREEMPTION.value: totals.preemptions if load.thread.is_vcpu else 0,
+        }
+        return rows | {name: count for name, count in host.items() if count}
 
 
 def costs_of(board: Board, level: Level) -> CostTable:
@@ -207,11 +211,23 @@ def _bound(bench: Bench, thread: HostThread) -> Bound:
         more.append(partial(_turns, int(bench.system.host.tick), engine.switch_ns))
     if engine.migration_ns:
         more.append(partial(_once, len(near) * engine.migration_ns))
+    if engine.interrupt_ns and len(thread.cpus) == 1:
+        more += _interruptions(bench, min(thread.cpus))
     return response_bound(bench, thread, bench.threads, more=more)
 
 
-def _turns(tick: int, switch_ns: int, window: int) -> int:
-    return (-(-window // tick) + 1) * switch_ns
+def _interruptions(bench: Bench, cpu: int) -> Iterator[Request]:
+    """What vCPUs on `cpu` lose by being left for the clock and for what wakes other threads."""
+    cost = bench.engine.interrupt_ns
+    if cpu == CLOCK_CPU:
+        yield partial(_turns, int(bench.system.host.tick), cost)
+    for load in bench.loads:
+        if load.part.period_ns and irq_cpu_of(bench, load.thread) == cpu:
+            yield partial(_turns, load.part.period_ns, cost)
+
+
+def _turns(period: int, cost: int, window: int) -> int:
+    return (-(-window // period) + 1) * cost
 
 
 def _once(cost: int, _window: int) -> int:

@@ -137,7 +137,6 @@ class Demand:
     assumed: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
-
     @property
     def by_timer(self) -> bool:
         """True when a timer starts each activation: a periodic load that names no interrupt."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from hvbuild.machine.findings import Seen
 from hvbuild.machine.loads import Load
 from hvbuild.machine.measures import ThreadMeasure, cpu_measures, partition_measures, thread_measures
+from hvbuild.machine.parts import irq_cpu_of
 from hvbuild.machine.simulation import Simulation
 from hvbuild.machine.threads import HostThread, cpus_text
 from hvbuild.machine.trace_export import label, timeline
@@ -42,7 +43,7 @@ def simulation_text(simulated: Simulated) -> str:
         title(simulated) + "\n",
         "boot, before the run\n" + boot_text(run.boot),
         timeline_text(run),
-        "observed, by thread\n" + threads_text(run) + _resting_text(run),
+        "observed, by thread\n" + threads_text(run) + _resting_text(run) + _interrupts_text(run),
         "observed, by pCPU\n" + cpus_text_of(run),
         _partitions_text(run),
         _servers_text(run),
@@ -171,6 +172,19 @@ def _resting_text(run: Simulation) -> str:
     return text + (f"not up, not run: {down}\n" if down else "")
 
 
+def _interrupts_text(run: Simulation) -> str:
+    """Which pCPU takes interrupts, and where that is known from."""
+    routing = run.bench.system.host.routing
+    text = f"interrupts on CPU {routing.cpu}: {routing.source}\n"
+    for load in run.loads:
+        demand, cpu = load.thread.demand, irq_cpu_of(run.bench, load.thread)
+        if demand is None or demand.by_timer or cpu == routing.cpu:
+            continue
+        said = "as its load says" if demand.interrupt_cpu is not None else routing.source_of(demand.interrupt)
+        text += f"{load.thread.name} is woken on CPU {cpu}: {said}\n"
+    return text
+
+
 def cpus_text_of(run: Simulation) -> str:
     """The load of each pCPU."""
     horizon = run.schedule.scenario.horizon_ns
@@ -243,6 +257,7 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "threads": [_thread_data(run, load, measure) for load, measure in measured(run)],
         "resting": [thread.name for thread in run.resting],
         "down": sorted(run.bench.down),
+        "interrupts": _routing_data(run),
         "cpus": [
             {"cpu": c.cpu, "busy_ns": c.busy_ns, "overhead_ns": c.overhead_ns, "idle_ns": c.idle_ns}
             for c in cpu_measures(run.schedule)
@@ -251,6 +266,12 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "counters": dict(run.schedule.counters),
         "findings": [_seen_data(one) for one in simulated.seen],
     }
+
+
+def _routing_data(run: Simulation) -> dict[str, object]:
+    routing = run.bench.system.host.routing
+    lines = [{"line": row.line, "cpu": row.cpu, "source": row.source} for row in routing.lines]
+    return {"cpu": routing.cpu, "source": routing.source, "lines": lines}
 
 
 def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[str, object]:
@@ -263,6 +284,7 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "guest": thread.guest or None,
         "sched": sched_text(thread),
         "cpus": sorted(thread.cpus),
+        "woken_on_cpu": irq_cpu_of(run.bench, thread),
         "partition": thread.partition,
         "observed_share": round(measure.share, 6),
         "observed_cpu_ns": totals.cpu_ns,

@@ -571,16 +571,51 @@ def test_zero_costs_are_the_bare_scheduler(scenario: Scenario, profile: Profile)
 
 
 @FEW
-@given(scenarios(partitions=True), st.integers(0, 50_000), st.integers(0, 50_000), st.integers(0, 50_000))
-def test_overhead_is_booked_apart(scenario: Scenario, switch: int, ipi: int, migration: int) -> None:
-    costs = Costs(switch_ns=switch, ipi_ns=ipi, migration_ns=migration)
+@given(scenarios(partitions=True), st.lists(st.integers(0, 50_000), min_size=4, max_size=4))
+def test_overhead_is_booked_apart(scenario: Scenario, amounts: list[int]) -> None:
+    switch, ipi, migration, interrupt = amounts
+    costs = Costs(switch_ns=switch, ipi_ns=ipi, migration_ns=migration, interrupt_ns=interrupt)
     schedule = simulate(scenario, PUBLISHED, costs=costs)
 
-    check_structure(replace(schedule, segments=tuple(s for s in schedule.segments if s.mode != 3)))
+    check_structure(replace(schedule, segments=tuple(s for s in schedule.segments if not s.is_overhead)))
     booked = [0] * scenario.cpus
     for s in schedule.segments:
-        booked[s.cpu] += s.end - s.start if s.mode == 3 else 0
+        booked[s.cpu] += s.end - s.start if s.is_overhead else 0
     assert booked == list(schedule.overhead_ns)
+
+
+@FEW
+@given(scenarios(partitions=True), st.integers(0, 3))
+def test_an_interrupt_arrives_where_its_thread_says_else_where_the_scenario_does(
+    scenario: Scenario, common: int
+) -> None:
+    made = replace(scenario, irq_cpu=common % scenario.cpus)
+    takers = {t.id: made.irq_cpu if t.irq_cpu is None else t.irq_cpu for t in made.threads}
+
+    for _, cpu, thread in simulate(made, PUBLISHED, interrupts=True).interrupts:
+        assert takers[thread] == cpu
+
+
+@pytest.mark.parametrize(("cpu", "ticks"), [(0, 9), (1, 0)])
+@pytest.mark.parametrize("cost", [0, 1, 700, 1_200_000])
+def test_a_guest_is_left_for_every_interrupt_of_its_cpu(cpu: int, ticks: int, cost: int) -> None:
+    """CPU 0 takes the clock's, CPU 1 those that wake thread 1: by then vCPU 0 has run on without it."""
+    mask = 1 << cpu
+    vcpu = Thread(id=0, prio=10, bursts=(Burst(100 * MS, 0, "c"),), runmask=mask, vcpu=True, loop=False)
+    woken = Thread(id=1, prio=5, bursts=(Burst(1, 3 * MS // 2, "i"),), runmask=4, irq_cpu=1)
+    horizon = 9 * MS + MS // 2
+    schedule = simulate(
+        Scenario(cpus=3, horizon_ns=horizon, threads=(vcpu, woken)),
+        costs=Costs(interrupt_ns=cost),
+        interrupts=True,
+    )
+    arrived = ticks if cpu == 0 else sum(at == 1 for _, at, _ in schedule.interrupts)
+    total = schedule.threads[0]
+
+    assert total.interrupted == (arrived if cost else 0)
+    assert total.cpu_ns + schedule.overhead_ns[cpu] == horizon
+    if cost < MS:  # else the next one comes before the guest is entered again
+        assert schedule.overhead_ns[cpu] == cost * arrived
 
 
 @FEW

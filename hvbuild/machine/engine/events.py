@@ -81,7 +81,13 @@ from hvbuild.machine.engine.queues import heap_pop, heap_push
 from hvbuild.machine.engine.ready import ready
 from hvbuild.machine.engine.resched import block, set_runmask
 from hvbuild.machine.engine.sporadic import expire
-from hvbuild.machine.engine.switching import account, close_segment, start_work, write_segment
+from hvbuild.machine.engine.switching import (
+    account,
+    close_segment,
+    leave_guest,
+    start_work,
+    write_segment,
+)
 
 
 def refill_due(m: Memory) -> None:
@@ -102,9 +108,11 @@ def wake_up(m: Memory) -> None:
     if m[t + IO_WAKE]:
         m[t + CRITICAL] = 1
     c = m[t + IRQ]
+    running = m[c + RUN]
     note_interrupt(m, t, c)
     ready(m, t, c)
     settle(m, c)
+    leave_guest(m, c, running)
 
 
 def give_token(m: Memory, t: int, c: int) -> None:
@@ -250,6 +258,10 @@ def call(m: Memory) -> None:
     else:
         if m[t + IO_WAKE]:
             m[t + CRITICAL] = 1
+        running = m[c + RUN]
         note_interrupt(m, t, c)
         give_token(m, t, c)
+        settle(m, c)
+        leave_guest(m, c, running)
+        return
     settle(m, c)

@@ -75,7 +75,8 @@ COST_SWITCH = 60
 COST_IPI = 61
 COST_MIGRATION = 62
 SLICE_NS = 64  # exact mode: length of a slice
-COSTED = 63  # 1: any of the three is not zero
+COSTED = 63  # 1: any of the costs is not zero
+COST_INTERRUPT = 65  # a guest is left and entered again for an interrupt of the host
 
 # switches of a profile
 LAZY_REPLY = 70  # a reply does not disturb other CPUs
@@ -110,6 +111,7 @@ OVERHEAD = 10  # overhead booked on this CPU
 DEBT = 11  # overhead waiting to be paid by the next thread that runs here
 IDLE_NS = 12
 PAID_AT = 13  # when the overhead before the running thread's work is paid
+PAID_FOR = 14  # mode of that overhead
 CPU_SIZE = 16
 
 # --- thread ----------------------------------------------------------------------------------------
@@ -174,7 +176,9 @@ WORST_RESPONSE = 57
 RELEASED = 58  # when the present job was released
 HOLDS = 59  # spin locks held
 IRQ = 60  # the CPU record that takes the interrupt which wakes it
-THREAD_SIZE = 61
+VCPU = 61  # 1: its guest work is left when its CPU takes an interrupt
+INTERRUPTED = 62  # how often it was
+THREAD_SIZE = 63
 
 # states
 NEW = 0
@@ -227,6 +231,7 @@ SPINNING = 2
 SWITCH = 3  # context switch, migration, interrupt between CPUs
 HOLDING = 4  # guest work while holding a spin lock
 WAKE = 5  # no segment: an interrupt for the thread at this time
+INTERRUPT = 6  # an interrupt of the host while the vCPU ran: out of its guest and in again
 
 # --- spin lock
 LOCK_HOLDER = 0

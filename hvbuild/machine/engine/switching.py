@@ -10,6 +10,7 @@ from hvbuild.machine.engine.layout import (
     CHANGE_AT,
     CLOCK,
     CONSUMED,
+    COST_INTERRUPT,
     COST_MIGRATION,
     COST_SWITCH,
     COSTED,
@@ -28,6 +29,8 @@ from hvbuild.machine.engine.layout import (
     ID,
     IDLE,
     INF,
+    INTERRUPT,
+    INTERRUPTED,
     LAST_CPU,
     LEFT,
     LOCK_HOLDER,
@@ -45,6 +48,7 @@ from hvbuild.machine.engine.layout import (
     P_TOTAL,
     P_USED,
     PAID_AT,
+    PAID_FOR,
     PART,
     POLICY,
     PRIO,
@@ -70,6 +74,7 @@ from hvbuild.machine.engine.layout import (
     SWITCH,
     SWITCHES,
     TRACING,
+    VCPU,
     WOKEN,
     WORK_FROM,
     WORST_WAIT,
@@ -190,7 +195,7 @@ def pay_overhead(m: Memory, c: int) -> None:
         m[c + OVERHEAD] += stop - since
         if m[TRACING]:
             m[NOW] = stop
-            write_segment(m, c, m[c + RUN], since, SWITCH)
+            write_segment(m, c, m[c + RUN], since, m[c + PAID_FOR])
             m[NOW] = now
         m[c + SINCE] = stop
 
@@ -253,6 +258,23 @@ def enter(m: Memory, c: int, t: int) -> None:
         if last != c:
             cost += m[COST_MIGRATION]
         m[c + WORK_FROM] = m[c + PAID_AT] = now + cost
+        m[c + PAID_FOR] = SWITCH
+    start_work(m, c, t)
+
+
+def leave_guest(m: Memory, c: int, t: int) -> None:
+    """The host took an interrupt on `c`; if vCPU `t`, which ran there, still does, it went out and in again.
+
+    One that lost its CPU pays for that when it comes back; one in host work has left its guest already.
+    """
+    if m[COST_INTERRUPT] == 0 or m[c + RUN] != t or not m[t + VCPU] or m[m[t + BURST] + MODE]:
+        return
+    account(m, c)
+    close_segment(m, c)
+    m[t + INTERRUPTED] += 1
+    begin = max(m[NOW], m[c + PAID_AT])
+    m[c + WORK_FROM] = m[c + PAID_AT] = begin + m[COST_INTERRUPT]
+    m[c + PAID_FOR] = INTERRUPT
     start_work(m, c, t)
 
 
