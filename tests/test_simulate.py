@@ -70,6 +70,40 @@ def test_a_shipped_stack_runs_and_its_figures_add_up(name: str, tmp_path: Path) 
     check_trace(json.loads(trace.read_bytes()), data)
 
 
+@pytest.mark.parametrize(
+    ("name", "last", "kept"),
+    [
+        ("rpi4", "linux", ["qnx"]),
+        ("sdv", "media", ["core"]),
+        ("x86-qemu", "guest", []),
+        ("sa8155-la", "", ["la"]),
+    ],
+)
+def test_a_page_too_little_refuses_the_last_guest_as_qvm_would(
+    name: str, last: str, kept: list[str], tmp_path: Path
+) -> None:
+    """A guest whose RAM is handed over in place takes nothing of what the host has."""
+    stack_folder, trace = ROOT / "stacks" / name, tmp_path / "t.json"
+    whole = simulated(stack_folder, "--until", "10ms", "--host-memory", "0")
+    left = whole["boot"]["left_bytes"]
+    exact = simulated(stack_folder, "--until", "10ms", "--host-memory", left)
+    short = simulated(stack_folder, "--until", "10ms", "--host-memory", left + 4096, "--trace", trace)
+    said = say("simulate", stack_folder, "--until", "10ms", "--host-memory", left + 4096)
+    up = [step["subject"] for step in short["boot"]["steps"] if step["name"] == "guest up"]
+    codes = [row["code"] for row in short.get("diagnostics", ()) if row["code"] == "HV7046"]
+    ended = [e for e in json.loads(trace.read_bytes())["traceEvents"] if e.get("cat") == "qvm exit"]
+
+    assert (exact["boot"]["left_bytes"], exact["boot"]["exits"], exact["down"]) == (0, [], [])
+    assert [(row["vm"], row["code"]) for row in short["boot"]["exits"]] == ([(last, 64)] if last else [])
+    assert short["down"] == ([last] if last else [])
+    assert up == kept
+    assert {thread["guest"] for thread in short["threads"]} - {None} == set(kept)
+    assert len(codes) == len(ended) == bool(last)
+    if last:
+        assert f"qvm of {last} exits 64: [guests/{last}.qvmconf:" in said.out
+        assert ended[0]["name"] == "qvm exits 64"
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_higher_costs_never_make_less_host_work(name: str) -> None:
     low, high = (
@@ -355,6 +389,7 @@ def test_an_interrupt_or_pcpu_that_the_board_lacks_is_refused(load: str, said: s
         ("--until 0ms", "a run takes more than no time"),
         ("--compare base --trace t.json", "leave --compare out"),
         ("--scenario x.json", "and not both"),
+        ("--host-memory much", "'much' is not a size like 64MiB"),
     ],
 )
 def test_wrong_use(words: str, said: str, tmp_path: Path) -> None:

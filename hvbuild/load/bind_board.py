@@ -8,6 +8,7 @@ from hvbuild.model.board import (
     Bank,
     Board,
     BoardStartup,
+    BringUp,
     Core,
     Cost,
     Device,
@@ -35,6 +36,7 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
     fields = Fields(tree, faults)
     smmu, gic, startup = fields.inner("smmu"), fields.inner("gic"), fields.inner("startup")
     regions_by, routing = fields.text("regions_by"), fields.inner("interrupts")
+    bring_up = fields.inner("bring_up")
     return Board(
         name=fields.text("name"),
         title=fields.text("title"),
@@ -61,6 +63,7 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
         cost_class=fields.text("cost_class", "el2-host"),
         costs=tuple(_cost(item) for item in fields.each("costs")),
         routing=_routing(routing) if routing else InterruptRouting(),
+        bring_up=BringUp(bring_up.text("protocol")) if bring_up else None,
         origin=tree.origin,
     )
 

@@ -12,7 +12,7 @@ from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
 from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.loads import Load, load_of
-from hvbuild.machine.memory import build_memory
+from hvbuild.machine.memory import MemoryTerms, build_memory
 from hvbuild.machine.parts import CLOCK_CPU, Job, Part, irq_cpu_of, jobs_of, scenario_of
 from hvbuild.machine.profiles import Profile
 from hvbuild.machine.program import engine_costs
@@ -31,7 +31,7 @@ _UNKNOWN_HZ = 1_000_000_000  # where a board names no frequency
 class Question:
     """What is asked of a system: how long it runs, by which rules, at which end of the costs.
 
-    `workload` None: the declared loads.
+    `workload` None: the declared loads; `host_memory` (bytes held by the host) None: the declared need.
     """
 
     until_ns: int
@@ -39,6 +39,7 @@ class Question:
     level: Level = Level.TYPICAL
     workload: Workload | None = None
     fast: bool = False
+    host_memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +187,8 @@ def costs_of(board: Board, level: Level) -> CostTable:
 def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Question) -> Simulation:
     """The boot of `system`, then `question.until_ns` of its life with every guest that came up."""
     named = titled(system, plan)
-    started = boot(build_memory(named, shapes), costs_of(plan.stack.board, question.level))
+    memory = build_memory(named, shapes, MemoryTerms(kept=question.host_memory))
+    started = boot(memory, costs_of(plan.stack.board, question.level))
     down = frozenset(vm.label for vm in named.vms if started.up_at(vm.label) is None)
     bench = Bench(plan, named, question, down)
     parts = [load.part for load in bench.loads]

@@ -31,6 +31,15 @@ class RegionsBy(StrEnum):
     """The startup option `-r addr,size`: kept out of system RAM, not named in asinfo."""
 
 
+class BringUp(StrEnum):
+    """How the board's cores other than the first are started."""
+
+    PSCI = "psci"
+    SPIN_TABLE = "spin-table"
+    ACPI_PARKING = "acpi-parking"
+    INIT_SIPI = "init-sipi"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """One pCPU: its kind, highest frequency in Hz and capacity (1024: the fastest kind of the board)."""
@@ -157,7 +166,7 @@ class BoardStartup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The facts of one board. `smmu` None: not known."""
+    """The facts of one board. `smmu`, `bring_up` None: not known."""
 
     name: str
     title: str
@@ -176,6 +185,7 @@ class Board:
     cost_class: str = "el2-host"
     costs: tuple[Cost, ...] = ()
     routing: InterruptRouting = InterruptRouting()
+    bring_up: BringUp | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     def device(self, name: str) -> Device | None:
