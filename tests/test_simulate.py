@@ -104,6 +104,29 @@ def test_a_page_too_little_refuses_the_last_guest_as_qvm_would(
         assert ended[0]["name"] == "qvm exits 64"
 
 
+def test_a_guest_is_told_what_it_lost_and_how_late_its_timers_are(tmp_path: Path) -> None:
+    """A rival of higher priority takes 3 ms at the start of every second activation; nothing else costs."""
+    rival = "{pattern: periodic, period: 20ms, work: 3ms, bound: 10ms}"
+    a = guest("a", "{sched: 10r, runmask: [1]}", LOAD, 0x80000000)
+    b = guest("b", "{sched: 20r, runmask: [1]}", rival, 0x80000000)
+    c = guest("c", "{sched: 9r, runmask: [2]}", "{pattern: busy}", 0x80000000)
+    place = write(tmp_path, stack(a, b, c, board="free"))
+    data = simulated(place, "--until", "100ms")
+    lost = {thread["name"]: thread["guest_time"] for thread in data["threads"]}
+
+    assert lost["a/0"] == {
+        "active_ns": 35 * MS,
+        "observed_stolen_ns": 15 * MS,
+        "observed_pause_ns": 3 * MS,
+        "observed_pause_from_ns": 0,
+        "observed_timer_late_ns": 3 * MS,
+    }
+    assert (lost["b/0"]["active_ns"], lost["b/0"]["observed_stolen_ns"]) == (15 * MS, 0)
+    assert (lost["c/0"]["active_ns"], lost["c/0"]["observed_timer_late_ns"]) == (100 * MS, None)
+    text = say("simulate", place, "--until", "100ms").out
+    assert "a/0         35.000     42.86             3.000    0.000          3.000\n" in text
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_higher_costs_never_make_less_host_work(name: str) -> None:
     low, high = (

@@ -11,6 +11,7 @@ from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
 from hvbuild.machine.exits import Cause, Terms
+from hvbuild.machine.guesttime import GuestTime, guest_time, running
 from hvbuild.machine.loads import Load, load_of
 from hvbuild.machine.memory import MemoryTerms, build_memory
 from hvbuild.machine.parts import CLOCK_CPU, Job, Part, irq_cpu_of, jobs_of, scenario_of
@@ -163,6 +164,22 @@ class Simulation:
         """The longest that a partition with budget waits for it (the manual's bound); None without any."""
         aps = self.schedule.scenario.aps
         return partition_delay(aps.window_ms * 1_000_000, budget_percents(aps)) if aps is not None else None
+
+    @cached_property
+    def guest_times(self) -> dict[str, GuestTime]:
+        """What each vCPU got of the time in which it had work; one that never rests has it all the time."""
+        horizon = self.schedule.scenario.horizon_ns
+        rows: dict[str, GuestTime] = {}
+        for number, load in enumerate(self.loads):
+            thread = load.thread
+            if thread.is_vcpu:
+                jobs = self.jobs.get(thread.name, ())
+                spans = [(job.released, job.released + job.response(horizon)) for job in jobs]
+                timed = thread.demand is not None and thread.demand.by_timer
+                due = [job.released for job in jobs] if timed else []
+                ran = running(self.schedule.segments, number)
+                rows[thread.name] = guest_time(ran, spans or [(0, horizon)], due)
+        return rows
 
     def exits(self, load: Load) -> dict[str, int]:
         """How often the guest was left, by cause, in the activations that were completed."""

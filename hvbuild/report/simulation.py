@@ -7,6 +7,7 @@ analysis and are named so.
 from collections.abc import Iterator
 
 from hvbuild.machine.findings import Seen
+from hvbuild.machine.guesttime import GuestTime
 from hvbuild.machine.loads import Load
 from hvbuild.machine.measures import ThreadMeasure, cpu_measures, partition_measures, thread_measures
 from hvbuild.machine.parts import irq_cpu_of
@@ -44,6 +45,7 @@ def simulation_text(simulated: Simulated) -> str:
         "boot, before the run\n" + boot_text(run.boot),
         timeline_text(run),
         "observed, by thread\n" + threads_text(run) + _resting_text(run) + _interrupts_text(run),
+        _guest_times_text(run),
         "observed, by pCPU\n" + cpus_text_of(run),
         _partitions_text(run),
         _servers_text(run),
@@ -170,6 +172,30 @@ def _resting_text(run: Simulation) -> str:
     text += f"idle: {idle}\n" if idle else ""
     down = ", ".join(sorted(run.bench.down))
     return text + (f"not up, not run: {down}\n" if down else "")
+
+
+def _guest_times_text(run: Simulation) -> str:
+    """What each vCPU lost while it had work, and what that does to timers and timeouts in its guest."""
+    rows = [
+        Row(
+            (
+                name,
+                ms(one.active_ns),
+                percent(one.stolen_ns / one.active_ns) if one.active_ns else "",
+                ms(one.pause_ns),
+                ms(one.pause_at_ns) if one.pause_ns else "",
+                ms(one.timer_late_ns) if one.timer_late_ns is not None else "",
+            )
+        )
+        for name, one in run.guest_times.items()
+    ]
+    titles = ("with work ms", "stolen %", "longest pause ms", "from ms", "timer late ms")
+    if not rows:
+        return ""
+    told = (
+        "a timeout in a guest that is shorter than its longest pause can run out on a guest in good order\n"
+    )
+    return "observed, guest time\n" + table(("vCPU", *titles), rows, right=titles) + told
 
 
 def _interrupts_text(run: Simulation) -> str:
@@ -304,6 +330,19 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "preemptions_per_second": round(per_second(run, measure.preemptions), 3),
         "exits_per_second": round(exits_per_second(run, load), 3),
         "exits": run.exits(load),
+        "guest_time": _guest_time_data(run.guest_times.get(thread.name)),
+    }
+
+
+def _guest_time_data(one: GuestTime | None) -> dict[str, object] | None:
+    if one is None:
+        return None
+    return {
+        "active_ns": one.active_ns,
+        "observed_stolen_ns": one.stolen_ns,
+        "observed_pause_ns": one.pause_ns,
+        "observed_pause_from_ns": one.pause_at_ns,
+        "observed_timer_late_ns": one.timer_late_ns,
     }
 
 

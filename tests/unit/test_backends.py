@@ -19,6 +19,7 @@ from hvbuild.machine.guesttime import (
     false_timeout,
     firings,
     guest_counter,
+    guest_time,
     running,
     work_loop,
 )
@@ -266,6 +267,27 @@ def test_guest_time_agrees_with_a_count_of_every_nanosecond(cuts: list[int], sta
     assert ran.next_at(start) == next((t for t in range(start, 2000) if live[t]), None)
     done = [t + 1 for t in range(start, 2000) if sum(live[start : t + 1]) == span]
     assert ran.after_work(start, span) == (done[0] if done else None)
+    pauses = "".join(" " if live[t] else "." for t in range(start, start + span)).split()
+    length, at = ran.longest_pause(start, start + span)
+    assert length == max(map(len, pauses), default=0)
+    assert not any(live[at : at + length])
+
+
+@settings(max_examples=80, deadline=None)
+@given(STRETCHES, STRETCHES, st.lists(st.integers(0, 1000), max_size=4))
+def test_what_a_vcpu_lost_is_its_time_with_work_less_what_it_ran_then(
+    cuts: list[int], work: list[int], due: list[int]
+) -> None:
+    ran = Running(tuple(cuts[::2]), tuple(cuts[1::2]))
+    spans = list(zip(work[::2], work[1::2], strict=True))
+    # a late job overlaps the next, whose time is then not counted twice
+    lost = guest_time(ran, [*spans, *((b - 1, b) for _, b in spans[-1:])], due)
+    late = [moment - t for t in due if (moment := ran.next_at(t)) is not None]
+
+    assert lost.active_ns == sum(b - a for a, b in spans)
+    assert lost.stolen_ns == lost.active_ns - sum(ran.total(a, b) for a, b in spans)
+    assert lost.pause_ns == max((ran.longest_pause(a, b)[0] for a, b in spans), default=0)
+    assert lost.timer_late_ns == (max(late) if late else None)
 
 
 def test_stolen_time_is_what_a_rival_takes() -> None:
