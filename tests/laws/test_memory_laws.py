@@ -3,6 +3,7 @@
 Also what follows from who answers: exits on the running scheduler, and what is cleared before a guest runs.
 """
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -320,3 +321,35 @@ def test_an_access_of_any_width_is_judged_by_its_bytes(
                 assert whole.kind is FaultKind.CROSSES_OWNERS
             elif parts[0] is not AccessKind.VDEV:
                 assert kind_of(whole) is parts[0]
+
+
+def counted_tables(guest: GuestMemory) -> list[tuple[int, int]]:
+    """Tables by level, from the entry that maps each page: a table stands where it has an entry."""
+    regime = guest.table.regime
+    needed: dict[int, set[int]] = {level: set() for level in range(regime.start_level + 1, 4)}
+    for row in guest.table.mappings:
+        for page in range(row.guest.start, row.guest.end, 0x1000):
+            for level in range(regime.start_level + 1, guest.table.walk(page).level + 1):
+                needed[level].add(page // (0x1000 << 9 * (4 - level)))
+    return [(regime.start_level, regime.root_tables), *((level, len(rows)) for level, rows in needed.items())]
+
+
+@FEW
+@given(
+    systems(), TERMS, st.sampled_from((30, 32, 36, 40, 42, 44, 48)), st.sampled_from(("aarch64", "x86_64"))
+)
+def test_table_memory_is_that_of_a_count_of_every_page(
+    made: System, terms: MemoryTerms, bits: int, architecture: str
+) -> None:
+    facts = replace(made.host, address_bits=bits, architecture=architecture)
+    for guest in build_memory(replace(made, host=facts), SHAPES, terms).guests:
+        rows = counted_tables(guest)
+        deepest = [
+            guest.table.walk(page).reads
+            for row in guest.table.mappings
+            for page in range(row.guest.start, row.guest.end, 0x1000)
+        ]
+
+        assert list(guest.table.tables) == rows
+        assert guest.table.table_bytes == 4096 * sum(count for _, count in rows)
+        assert guest.table.deepest == max(deepest, default=0)

@@ -31,6 +31,7 @@ from hvbuild.model.board import Device
 from hvbuild.model.system import System
 from hvbuild.model.vm import Pass, PassPci
 from hvbuild.ranges import AddressRange
+from hvbuild.report.map import map_data, system_map
 from hvbuild.units import Nanoseconds
 
 TERMS = Terms(costs=cost_table("el2-host", 1_000_000_000))
@@ -217,6 +218,59 @@ def test_devices_of_one_stream_reach_each_others_guests() -> None:
 
     assert [row.containment for row in rows] == [Containment.CONTAINED] * 2
     assert foreign(memory, rows[0]) == memory.guest("b").allocated
+
+
+@pytest.mark.parametrize(
+    ("smmu", "manager", "flags", "said"),
+    [
+        (True, True, "rwd", ("contained", "1MiB of other guests, too", "work")),
+        (False, False, "rwd", ("refused", "nothing: its qvm does not start", "do not work")),
+        (
+            False,
+            False,
+            "rwn",
+            ("unrestricted", "all host memory, 1023MiB of it not its guest's", "do not work"),
+        ),
+        (None, True, "rwd", ("unknown", "not known", "do not work")),
+    ],
+)
+def test_the_map_says_what_a_device_reaches(
+    smmu: bool | None, manager: bool, flags: str, said: tuple[str, str, str]
+) -> None:
+    """With containment, too: the two devices share a stream id, so neither is told from the other."""
+    made = system(
+        vm("a", ram(0, MIB), passes=[passed(0xFE204000, 0x1000, flags)]),
+        vm("b", ram(0, MIB), passes=[passed(0xFE300000, 0x1000, flags)]),
+    )
+    memory = with_devices(made, smmu, manager)
+    data = map_data(system_map(memory.system, lambda _: None, memory))
+    host_part = data["host"]
+    assert isinstance(host_part, dict)
+    rows = host_part["dma"]
+
+    assert [(row["device"], row["owner"]) for row in rows] == [("spi", "guest a"), ("net", "guest b")]
+    assert [(row["DMA"], row["reaches"], row["guest addresses"]) for row in rows] == [said] * 2
+
+
+def test_the_map_says_what_the_tables_of_a_guest_take() -> None:
+    # one stretch of 1 MiB, and a page of pass-through, both below 2 MiB: a table of each level
+    memory = build_memory(system(vm("a", ram(0, MIB), passes=[passed(MIB, 0x1000)])), SHAPES)
+    data = map_data(system_map(memory.system, lambda _: None, memory))
+    guests = data["guests"]
+    assert isinstance(guests, dict)
+
+    assert guests["a"]["tables"] == [
+        {
+            "regime": "stage 2",
+            "bits": "40",
+            "levels": "3",
+            "mapped": "1028KiB",
+            "mappings": "2",
+            "table memory": "16KiB",  # two at the root, side by side for 40 bits
+            "longest walk": "3 reads",
+            "both walks": "19 reads",
+        }
+    ]
 
 
 # --- guest time --------------------------------------------------------------------------------------------
