@@ -390,6 +390,50 @@ def test_an_interrupt_leaves_the_guest_of_the_pcpu_that_takes_it(
     assert left == {f"a/{cpu - 1}": times if cpu == taker else 0 for cpu in (1, 2, 3)}
 
 
+EXTERNAL = "host:\n  external: [/dev/x]\n"
+VDEVS = """\
+      - {name: disk, type: virtio-blk, loc: 0x1c0d0000, intr: "gic:41", hostdev: /dev/x}
+      - {name: uart, type: pl011, loc: 0x1c090000, intr: "gic:37", hostdev: ">-"}
+"""
+
+
+def test_operations_on_vdevs_take_what_the_table_says(tmp_path: Path) -> None:
+    """Two requests of a disk and five bytes to a serial device, beside four accesses of no device."""
+    uses = "accesses: 4, operations: {disk.request: 2, uart.byte: 5}"
+    load = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, {uses}}}"
+    text = stack(guest("a", "{sched: 10r, runmask: [3]}", load, 0x80000000) + VDEVS, more=EXTERNAL)
+    place = write(tmp_path, text)
+    data = simulated(place, "--until", "100ms")
+    (thread,) = data["threads"]
+    vdev, interrupt = 5000, 1500 + 150 + 1500  # of `el2-host` at 1 GHz
+
+    assert thread["exits"] == {"timer": 10, "vdev": 10 * (4 + 2 * 3 + 5 * 2), "interrupt": 20, "halt": 10}
+    assert thread["observed_exit_ns"] == 10 * (20 * vdev + 2 * interrupt + 3800 + 3500)
+    assert [(row["operation"], row["registers"], row["interrupts"]) for row in thread["operations"]] == [
+        ("disk.request", 3, 1),
+        ("uart.byte", 2, 0),
+    ]
+    table = say("explain", "model", "--format", "json").data["operations"]
+    known = {(row["vdev"], row["operation"]): row["from"] for row in table}
+    assert thread["operations"][0]["source"] == known["virtio-blk", "request"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("disc.request", "refers to vdev of guest `a` `disc`, which nothing declares"),
+        ("disk.seek", "refers to operation of `disk` (a virtio-blk) `seek`, which nothing declares"),
+    ],
+)
+def test_an_operation_that_nothing_does_is_refused(name: str, said: str, tmp_path: Path) -> None:
+    load = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, operations: {{{name}: 1}}}}"
+    place = write(tmp_path, stack(guest("a", "{sched: 10r}", load, 0x80000000) + VDEVS, more=EXTERNAL))
+    answer = say("simulate", place, "--format", "line")
+
+    assert answer.code == 1
+    assert f"error[HV1030]: the load of guest `a` {said}" in answer.out
+
+
 @pytest.mark.parametrize(
     ("load", "said"),
     [

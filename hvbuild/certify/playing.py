@@ -76,7 +76,7 @@ def regular_part(ground: Ground, thread: HostThread, how: Drawn) -> Part:
         return busy_part(thread, how.start_ns)
     host = ground.overhead_ns(thread)
     bursts: tuple[Burst, ...] = (Burst(how.work_ns + host, how.period_ns, "n"),)
-    if demand.accesses:
+    if demand.accesses or demand.uses:
         bursts = (Burst(how.work_ns, 0, "c"), Burst(host, how.period_ns, "n", host=True))
     return Part(
         thread=thread,

@@ -58,7 +58,7 @@ _COMMON = (
     _row("firmware-call", (300, 1500, 10000), _GUESS),
     _row(
         "core-on",
-        (100_000, 909_000, 1_461_000),
+        (500_000, 909_000, 1_461_000),
         "Linux devicetrees, exit latency of a core that was powered down: 500 us (R-Car H3) to 1,461 us "
         "(SA8155P)",
         "ns",

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.parts import Part
-from hvbuild.machine.program import Action, Leave, Lock, NextPeriod, Unlock, Work, compile_program
+from hvbuild.machine.program import Action, Leave, Lock, NextPeriod, Operate, Unlock, Work, compile_program
 from hvbuild.machine.scenario import Burst
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.guest import Demand
@@ -66,6 +66,7 @@ def _activation(thread: HostThread, demand: Demand, lock: int) -> Iterator[Actio
     inside: list[tuple[int, int, Action]] = []
     if thread.is_vcpu:
         inside += [(at, 1, action) for at, action in _accesses(demand, work)]
+        inside += [(at, 1, action) for at, action in _operations(thread, demand, work)]
         held = min(int(demand.spinlock or 0), work)
         if held:
             start = (work - held) // 2
@@ -78,6 +79,16 @@ def _activation(thread: HostThread, demand: Demand, lock: int) -> Iterator[Actio
         yield action
     if work > done:
         yield Work(ns=Nanoseconds(work - done))
+
+
+def _operations(thread: HostThread, demand: Demand, work: int) -> Iterator[tuple[int, Action]]:
+    """The operations of one activation on each vdev, evenly over its work."""
+    for use in demand.uses:
+        groups = min(use.count, max(1, _GROUPS // max(1, demand.burst)))
+        for number in range(groups):
+            count = (number + 1) * use.count // groups - number * use.count // groups
+            action = Operate(vdev=thread.vdevs[use.vdev], name=use.name, count=count)
+            yield work * (number + 1) // (groups + 1), action
 
 
 def _accesses(demand: Demand, work: int) -> Iterator[tuple[int, Action]]:

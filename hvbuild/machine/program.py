@@ -255,7 +255,7 @@ def access_cause(access: Access, memory: GuestMemory | None) -> Cause | None:
 def _operate(action: Operate, terms: Terms) -> Iterator[_Piece]:
     row = operation(terms, action.vdev, action.name)
     for _ in range(action.count):
-        yield from (_Piece(cause=Cause.VDEV) for _ in range(row.registers))
+        yield from (_Piece(cause=Cause.PORT if row.ports else Cause.VDEV) for _ in range(row.registers))
         yield from (_Piece(cause=Cause.INTERRUPT) for _ in range(row.interrupts))
 
 

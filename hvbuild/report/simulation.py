@@ -14,6 +14,8 @@ from hvbuild.machine.parts import irq_cpu_of
 from hvbuild.machine.simulation import Simulation
 from hvbuild.machine.threads import HostThread, cpus_text
 from hvbuild.machine.trace_export import label, timeline
+from hvbuild.model.guest import VdevUse
+from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.report.boot import boot_data, boot_text
 from hvbuild.report.outcome import Outcome
 from hvbuild.report.tables import Row, table
@@ -330,7 +332,19 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "preemptions_per_second": round(per_second(run, measure.preemptions), 3),
         "exits_per_second": round(exits_per_second(run, load), 3),
         "exits": run.exits(load),
+        "operations": [_use_data(thread, use) for use in thread.demand.uses] if thread.demand else [],
         "guest_time": _guest_time_data(run.guest_times.get(thread.name)),
+    }
+
+
+def _use_data(thread: HostThread, use: VdevUse) -> dict[str, object]:
+    row = OPERATIONS[vdev_kind(thread.vdevs[use.vdev]), use.name]
+    return {
+        "operation": use.spelled,
+        "per_activation": use.count,
+        "registers": row.registers,
+        "interrupts": row.interrupts,
+        "source": row.source,
     }
 
 
