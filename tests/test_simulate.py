@@ -391,6 +391,28 @@ def test_an_interrupt_leaves_the_guest_of_the_pcpu_that_takes_it(
 
 
 EXTERNAL = "host:\n  external: [/dev/x]\n"
+
+
+def test_a_guest_that_halts_in_place_keeps_its_pcpu(tmp_path: Path) -> None:
+    """`exit-on-halt off`: no halt exits any more, and nobody below it gets the pCPU."""
+    data = {}
+    for value in ("on", "off"):
+        text = guest("a", "{sched: 10r, runmask: [1]}", LOAD, 0x80000000)
+        other = guest("b", "{sched: 9r, runmask: [1]}", LOAD, 0x80000000)
+        place = write(tmp_path / value, stack(text + f"    set: {{exit-on-halt: {value}}}\n", other))
+        answer = simulated(place)
+        data[value] = {thread["name"]: thread for thread in answer["threads"]}
+    off, on = data["off"], data["on"]
+
+    assert on["a/0"]["exits"]["halt"] == 100
+    assert "halt" not in off["a/0"]["exits"]
+    assert off["a/0"]["completed"] == on["a/0"]["completed"] == 100
+    assert off["a/0"]["observed_halted_ns"] > 700 * MS
+    assert (on["b/0"]["completed"], off["b/0"]["completed"], off["b/0"]["observed_cpu_ns"]) == (100, 0, 0)
+    assert off["b/0"]["analytic_response_ns"] is None
+    assert "starved" in {row["kind"] for row in answer["findings"]}
+
+
 VDEVS = """\
       - {name: disk, type: virtio-blk, loc: 0x1c0d0000, intr: "gic:41", hostdev: /dev/x}
       - {name: uart, type: pl011, loc: 0x1c090000, intr: "gic:37", hostdev: ">-"}

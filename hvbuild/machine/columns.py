@@ -14,6 +14,7 @@ _KIND_CODE = {
     "m": at.K_REPLY,
     "c": at.K_NEXT,
     "n": at.K_PERIOD,
+    "h": at.K_HALT,
     "k": at.K_LOCK,
     "u": at.K_UNLOCK,
 }

@@ -10,7 +10,17 @@ from types import MappingProxyType
 
 from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.parts import Part
-from hvbuild.machine.program import Action, Leave, Lock, NextPeriod, Operate, Unlock, Work, compile_program
+from hvbuild.machine.program import (
+    Action,
+    HaltInPlace,
+    Leave,
+    Lock,
+    NextPeriod,
+    Operate,
+    Unlock,
+    Work,
+    compile_program,
+)
 from hvbuild.machine.scenario import Burst
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.guest import Demand
@@ -40,8 +50,10 @@ class Load:
 def load_of(thread: HostThread, terms: Terms, lock: int, horizon: int) -> Load | None:
     """The load of `thread` over `horizon` ns, None when it rests; `lock` is its guest's spin lock."""
     demand = thread.demand
-    if demand is None or thread.rests:
+    if thread.rests:
         return None
+    if demand is None or demand.pattern == "idle":
+        return Load(part=Part(thread=thread, bursts=(Burst(1, 2 * horizon, "h"),)))
     period = int(demand.period or 0) * max(1, demand.burst)
     if not period or demand.work is None:
         return Load(part=Part(thread=thread, bursts=(Burst(2 * horizon, 0, "c"),)))
@@ -49,8 +61,7 @@ def load_of(thread: HostThread, terms: Terms, lock: int, horizon: int) -> Load |
     actions: list[Action] = [Leave(cause=woken)] if thread.is_vcpu else []
     for _ in range(max(1, demand.burst)):
         actions += _activation(thread, demand, lock)
-    actions += [Leave(cause=Cause.HALT)] if thread.is_vcpu else []
-    program = compile_program([*actions, NextPeriod(ns=Nanoseconds(period))], terms)
+    program = compile_program([*actions, *_waiting(thread, Nanoseconds(period))], terms)
     part = Part(
         thread=thread,
         bursts=program.bursts,
@@ -58,6 +69,16 @@ def load_of(thread: HostThread, terms: Terms, lock: int, horizon: int) -> Load |
         period_ns=period,
     )
     return Load(part=part, exits=program.tally.counts, host_ns=program.host_ns)
+
+
+def _waiting(thread: HostThread, period: Nanoseconds) -> Iterator[Action]:
+    """How it waits for its next release."""
+    if thread.halts_in_place:
+        yield HaltInPlace(ns=period)
+        return
+    if thread.is_vcpu:
+        yield Leave(cause=Cause.HALT)
+    yield NextPeriod(ns=period)
 
 
 def _activation(thread: HostThread, demand: Demand, lock: int) -> Iterator[Action]:

@@ -83,7 +83,7 @@ def thread_measures(schedule: Schedule) -> tuple[ThreadMeasure, ...]:
         ThreadMeasure(
             thread=t.id,
             share=t.cpu_ns / horizon,
-            guest_share=(t.cpu_ns - t.host_ns - t.spin_ns) / horizon,
+            guest_share=(t.cpu_ns - t.host_ns - t.spin_ns - t.halt_ns) / horizon,
             worst_latency_ns=t.worst_latency_ns,
             longest_ready=_longest_ready(t, horizon),
             preemptions=t.preemptions,

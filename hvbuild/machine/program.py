@@ -127,6 +127,13 @@ class NextPeriod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HaltInPlace:
+    """Halt until the next release of a period of `ns` without an exit (exit-on-halt off): the CPU is held."""
+
+    ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """Take the spin lock `number`, spinning in the guest until it is free; no exit."""
 
@@ -155,6 +162,7 @@ Action = (
     | Give
     | Await
     | NextPeriod
+    | HaltInPlace
     | Lock
     | Unlock
 )
@@ -232,6 +240,8 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             yield _Piece(kind="w", fresh=True)
         case NextPeriod():
             yield _Piece(kind="n", value=action.ns, fresh=True)
+        case HaltInPlace():
+            yield _Piece(kind="h", value=action.ns, fresh=True)
         case Lock():
             yield _Piece(kind="k", value=action.number, fresh=True)
         case Unlock():

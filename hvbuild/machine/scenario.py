@@ -32,7 +32,8 @@ class Burst:
 
     Kinds: i block and be woken exactly `value` later, t sleep on the timer, y yield, p give thread
     `value` a token, w and m wait (semaphore, reply), c go on, n wait for the next release of a period
-    of `value`, k and u take and give back spin lock `value`. `host` marks the host's work for a guest exit.
+    of `value`, h halt in place for it and keep the CPU, k and u take and give back spin lock `value`.
+    `host` marks the host's work for a guest exit.
     """
 
     run_ns: int

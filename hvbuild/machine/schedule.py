@@ -39,7 +39,7 @@ class Costs:
 FREE = Costs()
 
 GUEST, HOST, SPINNING, HOLDING = at.GUEST, at.HOST, at.SPINNING, at.HOLDING
-SWITCH, INTERRUPT = at.SWITCH, at.INTERRUPT
+SWITCH, INTERRUPT, HALTING = at.SWITCH, at.INTERRUPT, at.HALTING
 
 
 class Segment(NamedTuple):
@@ -64,7 +64,8 @@ class Segment(NamedTuple):
 class ThreadTotals:
     """What one thread got and waited for; times in nanoseconds.
 
-    `cpu_ns` is all it ran, of which `host_ns` was host work for guest exits and `spin_ns` spinning;
+    `cpu_ns` is all it ran, of which `host_ns` was host work for guest exits, `spin_ns` spinning and `halt_ns`
+    halted in place;
     `interrupted` is how often it left its guest for an interrupt of the host that did not cost it its CPU.
     `longest_ready_ns` is the longest READY stretch, from `longest_ready_at`; `worst_latency_ns` the
     longest from a wake-up to running. A job ends when the thread waits; its response counts from its release.
@@ -74,6 +75,7 @@ class ThreadTotals:
     cpu_ns: int
     host_ns: int
     spin_ns: int
+    halt_ns: int
     preemptions: int
     exits: int
     interrupted: int
@@ -194,6 +196,7 @@ def _lean_totals(thread: int, place: int, result: LeanResult) -> ThreadTotals:
         cpu_ns=sums[lean.J_CPU],
         host_ns=0,
         spin_ns=0,
+        halt_ns=0,
         preemptions=sums[lean.J_PREEMPTED],
         exits=0,
         interrupted=0,
@@ -287,6 +290,7 @@ def _thread_totals(m: at.Memory, t: int) -> ThreadTotals:
         cpu_ns=m[t + at.CPU_NS],
         host_ns=m[t + at.HOST_NS],
         spin_ns=m[t + at.SPIN_NS],
+        halt_ns=m[t + at.HALT_NS],
         preemptions=m[t + at.PREEMPTED],
         exits=m[t + at.EXITS],
         interrupted=m[t + at.INTERRUPTED],

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 
-from hvbuild.machine.schedule import GUEST, HOLDING, HOST, INTERRUPT, SPINNING, SWITCH, Schedule, Segment
+from hvbuild.machine.schedule import (
+    GUEST,
+    HALTING,
+    HOLDING,
+    HOST,
+    INTERRUPT,
+    SPINNING,
+    SWITCH,
+    Schedule,
+    Segment,
+)
 
 _CPUS = 1  # process numbers of the trace
 _THREADS = 2
@@ -15,6 +25,7 @@ _MODE = {
     SWITCH: "switch",
     INTERRUPT: "host interrupt",
     HOLDING: "holds lock",
+    HALTING: "halted in place",
 }
 _LABELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _IDLE = "."

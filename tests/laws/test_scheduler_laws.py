@@ -18,7 +18,7 @@ from hvbuild.machine.measures import cpu_measures, starvations
 from hvbuild.machine.profiles import PUBLISHED, SDP71, SDP80, STRICT, Profile
 from hvbuild.machine.scenario import Aps, Burst, Partition, Scenario, Sporadic, Thread
 from hvbuild.machine.scenario_reader import read_scenario
-from hvbuild.machine.schedule import Costs, Schedule, Segment, join, schedule_json, simulate
+from hvbuild.machine.schedule import GUEST, HALTING, Costs, Schedule, Segment, join, schedule_json, simulate
 
 FEW = settings(max_examples=12, deadline=None)
 MS = 1_000_000
@@ -530,7 +530,7 @@ def test_underload_is_strict_priority(scenario: Scenario) -> None:
         scenario,
         cpus=1,
         threads=tuple(
-            replace(t, runmask=None, start_cpu=0, policy="f", sporadic=None, partition=0)
+            replace(t, runmask=None, start_cpu=0, irq_cpu=None, policy="f", sporadic=None, partition=0)
             for t in scenario.threads
         ),
     )
@@ -616,6 +616,63 @@ def test_a_guest_is_left_for_every_interrupt_of_its_cpu(cpu: int, ticks: int, co
     assert total.cpu_ns + schedule.overhead_ns[cpu] == horizon
     if cost < MS:  # else the next one comes before the guest is entered again
         assert schedule.overhead_ns[cpu] == cost * arrived
+
+
+@FEW
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(10, 60)), min_size=1, max_size=4),
+    TICKED,
+)
+def test_a_guest_that_halts_in_place_keeps_its_cpu_and_works_as_before(
+    rows: list[tuple[int, int, int]], profile: Profile
+) -> None:
+    """FIFO threads on one CPU: those at the highest priority halt in place, so nobody below them runs."""
+    top = max(prio for prio, _, _ in rows)
+    place = next(i for i, row in enumerate(rows) if row[0] == top)
+
+    def threads(kind: str) -> tuple[Thread, ...]:
+        return tuple(
+            Thread(
+                id=i,
+                prio=prio,
+                policy="f",
+                bursts=(Burst(work * 10_000, period * 10_000, kind if i == place else "n"),),
+                vcpu=True,
+            )
+            for i, (prio, work, period) in enumerate(rows)
+        )
+
+    horizon = 5 * MS
+    held = simulate(Scenario(cpus=1, horizon_ns=horizon, threads=threads("h")), profile)
+    free = simulate(Scenario(cpus=1, horizon_ns=horizon, threads=(threads("n")[place],)), profile)
+    before = sum(row.cpu_ns for row in held.threads[:place])
+
+    # equals that were ready first run before it, once
+    assert sum(row.cpu_ns for row in held.threads) == horizon
+    assert all(row.cpu_ns == 0 for row in held.threads[place + 1 :])
+    assert held.threads[place].cpu_ns == horizon - before
+    if not before:
+        one, alone = held.threads[place], free.threads[0]
+        assert one.cpu_ns - one.halt_ns == alone.cpu_ns
+        assert (one.jobs, one.worst_response_ns) == (alone.jobs, alone.worst_response_ns)
+
+
+def test_a_halted_guest_that_lost_its_cpu_goes_on_when_it_has_it_again() -> None:
+    """Released at 4 ms while a higher thread holds the CPU from 3 to 5 ms."""
+    vcpu = Thread(id=0, prio=10, policy="f", bursts=(Burst(MS, 4 * MS, "h"),), vcpu=True)
+    rival = Thread(id=1, prio=20, policy="f", bursts=(Burst(2 * MS, 100 * MS, "i"),), start_ns=3 * MS)
+    schedule = simulate(Scenario(cpus=1, horizon_ns=8 * MS, threads=(vcpu, rival)))
+    rows = [(s.thread, s.start // MS, s.end // MS, s.mode) for s in schedule.segments]
+
+    assert rows == [
+        (0, 0, 1, GUEST),
+        (0, 1, 3, HALTING),
+        (1, 3, 5, GUEST),
+        (0, 5, 6, GUEST),
+        (0, 6, 8, HALTING),
+    ]
+    assert schedule.threads[0].halt_ns == 4 * MS
+    assert schedule.threads[0].worst_response_ns == 2 * MS
 
 
 @FEW

@@ -302,7 +302,9 @@ def test_what_a_profile_cannot_run_is_refused() -> None:
 def test_the_compiled_engines_give_the_same_schedules() -> None:
     pytest.importorskip("numba")
     left = replace(hog(0, 5), vcpu=True), replace(hog(1, 5), irq_cpu=1)
-    for scenario in (spin_scenario(), Scenario(cpus=2, horizon_ns=90 * MS, threads=left)):
+    halted = Thread(id=0, prio=9, bursts=(Burst(MS, 3 * MS, "h"),), vcpu=True)
+    pairs = [Scenario(cpus=2, horizon_ns=90 * MS, threads=row) for row in (left, (halted, left[1]))]
+    for scenario in (spin_scenario(), *pairs):
         for profile in PROFILES:
             for costs in (Costs(), Costs(switch_ns=900, interrupt_ns=1500)):
                 plain = simulate(scenario, profile, costs=costs)

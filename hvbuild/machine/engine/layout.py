@@ -178,7 +178,9 @@ HOLDS = 59  # spin locks held
 IRQ = 60  # the CPU record that takes the interrupt which wakes it
 VCPU = 61  # 1: its guest work is left when its CPU takes an interrupt
 INTERRUPTED = 62  # how often it was
-THREAD_SIZE = 63
+HALTED = 63  # 1: halted in place
+HALT_NS = 64
+THREAD_SIZE = 65
 
 # states
 NEW = 0
@@ -223,6 +225,7 @@ K_POST = 7  # p: give thread VALUE a token, or ready it
 K_LOCK = 8  # k: take spin lock VALUE, spinning while it is held
 K_UNLOCK = 9  # u: give it back
 K_EXIT = 10  # the list has ended
+K_HALT = 11  # h: halt in place until the next periodic release: the CPU is held, no work is done
 
 # modes of a segment
 GUEST = 0
@@ -231,6 +234,7 @@ SPINNING = 2
 SWITCH = 3  # context switch, migration, interrupt between CPUs
 HOLDING = 4  # guest work while holding a spin lock
 WAKE = 5  # no segment: an interrupt for the thread at this time
+HALTING = 7  # a guest halted in place
 INTERRUPT = 6  # an interrupt of the host while the vCPU ran: out of its guest and in again
 
 # --- spin lock

@@ -23,6 +23,9 @@ from hvbuild.machine.engine.layout import (
     FIRST_WAIT,
     FIRST_WAIT_AT,
     FLAG,
+    HALT_NS,
+    HALTED,
+    HALTING,
     HOLDING,
     HOLDS,
     HOST_NS,
@@ -154,6 +157,9 @@ def account(m: Memory, c: int) -> None:
     m[c + WORK_FROM] = now
     t = m[c + RUN]
     m[t + CPU_NS] += spent
+    if m[t + HALTED]:
+        m[t + HALT_NS] += spent
+        return
     if m[t + SPIN]:
         m[t + SPIN_NS] += spent
         return
@@ -166,7 +172,9 @@ def account(m: Memory, c: int) -> None:
 
 
 def mode_of(m: Memory, t: int) -> int:
-    """What the thread is doing: guest work (maybe holding a lock), host work of an exit, or spinning."""
+    """What the thread is doing: guest work (maybe holding a lock), host work of an exit, spinning, halted."""
+    if m[t + HALTED]:
+        return HALTING
     if m[t + SPIN]:
         return SPINNING
     return HOLDING if m[t + HOLDS] else m[m[t + BURST] + MODE]
@@ -267,7 +275,9 @@ def leave_guest(m: Memory, c: int, t: int) -> None:
 
     One that lost its CPU pays for that when it comes back; one in host work has left its guest already.
     """
-    if m[COST_INTERRUPT] == 0 or m[c + RUN] != t or not m[t + VCPU] or m[m[t + BURST] + MODE]:
+    if m[COST_INTERRUPT] == 0 or m[c + RUN] != t or not m[t + VCPU]:
+        return
+    if m[m[t + BURST] + MODE] and not m[t + HALTED]:
         return
     account(m, c)
     close_segment(m, c)
@@ -280,6 +290,9 @@ def leave_guest(m: Memory, c: int, t: int) -> None:
 
 def start_work(m: Memory, c: int, t: int) -> None:
     """Set when the burst of `t`, running on `c`, will end."""
+    if m[t + HALTED]:
+        m[c + END] = INF
+        return
     lock = m[t + SPIN]
     if lock:
         if m[lock + LOCK_HOLDER]:
