@@ -122,13 +122,14 @@ def _placed(region: HostRegion, entries: tuple[AsinfoEntry, ...]) -> Iterator[Di
         if moved
         else "what is mapped by name has another size in the guest than its configuration was checked for"
     )
+    wrong = min(entries, key=lambda e: e.window.start) if moved else max(entries, key=lambda e: e.window.end)
     yield Difference(
         code=MOVED if moved else RESIZED,
         subject=region.name,
         declared=str(region.window),
         captured=", ".join(str(window) for window in found),
         meaning=meaning,
-        span=entries[0].span,
+        span=wrong.span,
         origin=region.origin,
     )
 

@@ -77,13 +77,17 @@ _CODE_OF = {Kind.STARVED: STARVED, Kind.LOCK_HOLDER: LOCK_HOLDER, Kind.LATE: LAT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the user asks of a run: length, profile (empty: the stack's, else the target's) and workload."""
+    """What the user asks of a run: length, profile (empty: the stack's, else the target's) and workload.
+
+    `host_memory` is what the host holds when guests start, in bytes; None: what the stack says.
+    """
 
     until: Nanoseconds = SECOND
     profile: str = ""
     workload: str = ""
     level: str = "typical"
     fast: bool = False
+    host_memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -121,6 +125,7 @@ def simulate_stack(checked: Checked, asked: Asked) -> Simulated:
         level=Level(asked.level),
         workload=_workload(stack.workloads, asked.workload) if asked.workload else None,
         fast=asked.fast,
+        host_memory=asked.host_memory,
     )
     run = simulate_system(checked.plan, rendered(checked).system, shapes_of(checked.catalog.vdevs), question)
     return Simulated(checked=checked, asked=asked, run=run, seen=findings(run))

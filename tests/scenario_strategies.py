@@ -74,6 +74,8 @@ def _general(number: int, packed: int, cpus: int, partitions: int) -> Thread:
         critical=partitions > 0 and bits.take(4) == 3,
         start_ns=bits.take(1 << 8) * 30011,
         start_cpu=bits.take(cpus),
+        irq_cpu=(None, bits.take(cpus))[bits.take(2)],
+        vcpu=bits.take(2) == 1,
     )
 
 

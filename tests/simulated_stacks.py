@@ -35,6 +35,14 @@ EVEN = "  - {name: core, kind: bench-core, count: 4, frequency: 1000MHz, capacit
 UNEVEN = """\
   - {name: little, kind: small-core, count: 2, frequency: 1000MHz, capacity: 512, source: example}
   - {name: big, kind: large-core, count: 2, frequency: 2000MHz, capacity: 1024, source: example}"""
+# Interrupts go to CPU 1, line 77 to CPU 3.
+ROUTED = """\
+interrupts:
+  cpu: 1
+  source: "example: set by the startup program"
+  lines:
+    - {line: 77, cpu: 3, source: "example: moved by the driver"}
+"""
 SOME = '  - {name: sysreg, low: 200, typical: 500, high: 1000, unit: cycles, source: "example"}'
 
 
@@ -67,8 +75,11 @@ def write(folder: Path, text: str, **variants: str) -> Path:
     place = folder / "bench"
     (place / "variants").mkdir(parents=True, exist_ok=True)
     boards.mkdir(exist_ok=True)
-    for name, cores, costs in (("bench", EVEN, SOME), ("free", EVEN, FREE), ("uneven", UNEVEN, FREE)):
-        (boards / f"{name}.yaml").write_text(BOARD.format(name=name, cores=cores, costs=costs), "utf-8")
+    rows = (("bench", EVEN, SOME), ("free", EVEN, FREE), ("uneven", UNEVEN, FREE), ("routed", EVEN, SOME))
+    for name, cores, costs in rows:
+        text_of_board = BOARD.format(name=name, cores=cores, costs=costs)
+        more = ROUTED if name == "routed" else ""
+        (boards / f"{name}.yaml").write_text(text_of_board + more, "utf-8")
     (place / "stack.yaml").write_text(text, "utf-8")
     for name, body in variants.items():
         (place / "variants" / f"{name}.yaml").write_text(body, "utf-8")

@@ -70,6 +70,63 @@ def test_a_shipped_stack_runs_and_its_figures_add_up(name: str, tmp_path: Path) 
     check_trace(json.loads(trace.read_bytes()), data)
 
 
+@pytest.mark.parametrize(
+    ("name", "last", "kept"),
+    [
+        ("rpi4", "linux", ["qnx"]),
+        ("sdv", "media", ["core"]),
+        ("x86-qemu", "guest", []),
+        ("sa8155-la", "", ["la"]),
+    ],
+)
+def test_a_page_too_little_refuses_the_last_guest_as_qvm_would(
+    name: str, last: str, kept: list[str], tmp_path: Path
+) -> None:
+    """A guest whose RAM is handed over in place takes nothing of what the host has."""
+    stack_folder, trace = ROOT / "stacks" / name, tmp_path / "t.json"
+    whole = simulated(stack_folder, "--until", "10ms", "--host-memory", "0")
+    left = whole["boot"]["left_bytes"]
+    exact = simulated(stack_folder, "--until", "10ms", "--host-memory", left)
+    short = simulated(stack_folder, "--until", "10ms", "--host-memory", left + 4096, "--trace", trace)
+    said = say("simulate", stack_folder, "--until", "10ms", "--host-memory", left + 4096)
+    up = [step["subject"] for step in short["boot"]["steps"] if step["name"] == "guest up"]
+    codes = [row["code"] for row in short.get("diagnostics", ()) if row["code"] == "HV7046"]
+    ended = [e for e in json.loads(trace.read_bytes())["traceEvents"] if e.get("cat") == "qvm exit"]
+
+    assert (exact["boot"]["left_bytes"], exact["boot"]["exits"], exact["down"]) == (0, [], [])
+    assert [(row["vm"], row["code"]) for row in short["boot"]["exits"]] == ([(last, 64)] if last else [])
+    assert short["down"] == ([last] if last else [])
+    assert up == kept
+    assert {thread["guest"] for thread in short["threads"]} - {None} == set(kept)
+    assert len(codes) == len(ended) == bool(last)
+    if last:
+        assert f"qvm of {last} exits 64: [guests/{last}.qvmconf:" in said.out
+        assert ended[0]["name"] == "qvm exits 64"
+
+
+def test_a_guest_is_told_what_it_lost_and_how_late_its_timers_are(tmp_path: Path) -> None:
+    """A rival of higher priority takes 3 ms at the start of every second activation; nothing else costs."""
+    rival = "{pattern: periodic, period: 20ms, work: 3ms, bound: 10ms}"
+    a = guest("a", "{sched: 10r, runmask: [1]}", LOAD, 0x80000000)
+    b = guest("b", "{sched: 20r, runmask: [1]}", rival, 0x80000000)
+    c = guest("c", "{sched: 9r, runmask: [2]}", "{pattern: busy}", 0x80000000)
+    place = write(tmp_path, stack(a, b, c, board="free"))
+    data = simulated(place, "--until", "100ms")
+    lost = {thread["name"]: thread["guest_time"] for thread in data["threads"]}
+
+    assert lost["a/0"] == {
+        "active_ns": 35 * MS,
+        "observed_stolen_ns": 15 * MS,
+        "observed_pause_ns": 3 * MS,
+        "observed_pause_from_ns": 0,
+        "observed_timer_late_ns": 3 * MS,
+    }
+    assert (lost["b/0"]["active_ns"], lost["b/0"]["observed_stolen_ns"]) == (15 * MS, 0)
+    assert (lost["c/0"]["active_ns"], lost["c/0"]["observed_timer_late_ns"]) == (100 * MS, None)
+    text = say("simulate", place, "--until", "100ms").out
+    assert "a/0         35.000     42.86             3.000    0.000          3.000\n" in text
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_higher_costs_never_make_less_host_work(name: str) -> None:
     low, high = (
@@ -97,7 +154,10 @@ def test_four_vcpus_beside_two() -> None:
 
 
 def contended(spinlock: str = "2ms") -> str:
-    """A guest whose vCPU 0 a driver preempts while it holds the lock that vCPU 1 spins for."""
+    """A guest whose vCPU 0 a driver preempts while it holds the lock that vCPU 1 spins for.
+
+    The clock interrupts of pCPU 0 delay vCPU 1, so that vCPU 0 is the first to take it.
+    """
     load = (
         "{pattern: periodic, period: 20ms, work: 6ms, bound: 10ms, accesses: 10"
         + (f", spinlock: {spinlock}" if spinlock else "")
@@ -106,7 +166,7 @@ def contended(spinlock: str = "2ms") -> str:
     driver = "{pattern: sporadic, period: 20ms, work: 5ms, bound: 20ms}"
     host = (
         "  services:\n"
-        f"    - {{name: driver, command: driver, sched: 60f, cpus: [0], load: {driver}}}\n"
+        f"    - {{name: driver, command: driver, sched: 60f, cpus: [1], load: {driver}}}\n"
         "    - {name: quiet, command: quiet, load: {pattern: idle}}\n"
     )
     more = (
@@ -122,8 +182,8 @@ def contended(spinlock: str = "2ms") -> str:
         "    demands:\n"
         "      a/1: {pattern: busy}\n"
     )
-    a = guest("a", "{sched: 10r, runmask: [0]}\n{sched: 10r, runmask: [1]}", load, 0x80000000)
-    b = guest("b", "{sched: 5f, runmask: [1]}", LOAD, 0x80000000)
+    a = guest("a", "{sched: 10r, runmask: [1]}\n{sched: 10r, runmask: [0]}", load, 0x80000000)
+    b = guest("b", "{sched: 5f, runmask: [0]}", LOAD, 0x80000000)
     return stack(a, b, host=host, more=more)
 
 
@@ -147,7 +207,7 @@ def test_findings_are_warnings_at_the_line_to_change(tmp_path: Path) -> None:
     codes = {row["code"]: row for row in data["diagnostics"]}
     label = next(one for one in codes["HV7044"]["labels"] if one["primary"])
     line = (place / "stack.yaml").read_text("utf-8").splitlines()[label["line"] - 1]
-    assert "runmask: [0]" in line
+    assert "runmask: [1]" in line
     assert data["summary"] == {"errors": 0, "warnings": len(data["diagnostics"])}
     assert say("simulate", place, "--workload", "driver-late", "--deny", "warnings").code == 1
     assert next(t for t in data["threads"] if t["name"] == "a/1")["observed_spin_ns"] > 0
@@ -168,7 +228,7 @@ def test_starvation_is_found_with_its_window(tmp_path: Path) -> None:
     assert (found["from_ns"], found["to_ns"]) == (0, 500 * MS)
     assert found["place"].endswith("stack.yaml:25:17")
     assert "raise its priority above that of `a/1`" in found["change"]
-    assert any("`a/1` (10r, CPU 1) runs from" in line for line in found["story"])
+    assert any("`a/1` (10r, CPU 0) runs from" in line for line in found["story"])
 
 
 def test_a_workload_takes_the_place_of_declared_loads(tmp_path: Path) -> None:
@@ -273,18 +333,143 @@ def test_the_same_work_takes_longer_on_a_little_core(tmp_path: Path) -> None:
     assert [t["analytic_response_ns"] for t in data["threads"]] == [4 * MS, 2 * MS]
 
 
-def test_time_of_one_vcpu_alone_is_its_work_and_its_exits(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("cpu", "clock"), [(0, {"host interrupt": 200}), (3, {})])
+def test_time_of_one_vcpu_alone_is_its_work_and_its_exits(
+    cpu: int, clock: dict[str, int], tmp_path: Path
+) -> None:
+    """On pCPU 0 the guest is also left for the host's clock: twice in the 2 ms of each activation."""
     load = "{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, accesses: 7}"
-    data = simulated(write(tmp_path, stack(guest("a", "{sched: 10r, runmask: [0]}", load, 0x80000000))))
+    place = write(tmp_path, stack(guest("a", f"{{sched: 10r, runmask: [{cpu}]}}", load, 0x80000000)))
+    data = simulated(place)
     (thread,) = data["threads"]
     # of `el2-host` at 1 GHz: entry 1500; vdev 3000 + 500, timer 800 + inject 1500, halt 2000
     exits = 7 * 5000 + 3800 + 3500
 
-    assert thread["exits"] == {"timer": 100, "vdev": 700, "halt": 100}
-    assert thread["exits_per_second"] == 900
+    assert thread["exits"] == {"timer": 100, "vdev": 700, "halt": 100} | clock
+    assert thread["exits_per_second"] == 900 + sum(clock.values())
     assert thread["observed_exit_ns"] == 100 * exits
     assert thread["observed_cpu_ns"] == 100 * (2 * MS + exits)
-    assert data["cpus"][0]["overhead_ns"] == 100 * 3000  # a switch each time it wakes
+    # a switch each time it wakes, the way out and in for each interrupt of the host; far from the clock's
+    # pCPU a request from there each time, and one move
+    overhead = 100 * 3000 + 1500 * sum(clock.values()) + (100 * 1000 + 2000 if cpu else 0)
+    assert data["cpus"][cpu]["overhead_ns"] == overhead
+
+
+@pytest.mark.parametrize(
+    ("wakes", "taker"),
+    [
+        ("pattern: sporadic", 1),
+        ("pattern: sporadic, interrupt: 77", 3),
+        ("pattern: periodic, interrupt: 77", 3),
+        ("pattern: bursty, burst: 2, interrupt: 77, interrupt_cpu: 2", 2),
+        ("pattern: periodic", 0),
+    ],
+)
+def test_an_interrupt_leaves_the_guest_of_the_pcpu_that_takes_it(
+    wakes: str, taker: int, tmp_path: Path
+) -> None:
+    """A driver is woken while a guest holds each pCPU; the driver itself has one of its own."""
+    cpus = "\n".join(f"{{sched: 20r, runmask: [{cpu}]}}" for cpu in (1, 2, 3))
+    work = f"{{{wakes}, period: 10ms, work: 100us, bound: 10ms}}"
+    host = f"  services:\n    - {{name: driver, command: driver, sched: 9r, cpus: [0], load: {work}}}\n"
+    place = write(tmp_path, stack(guest("a", cpus, "{pattern: busy}", 0x80000000), host=host, board="routed"))
+    trace = tmp_path / "t.json"
+    data = simulated(place, "--until", "95ms", "--trace", trace)
+    threads = {thread["name"]: thread for thread in data["threads"]}
+    events = json.loads(trace.read_bytes())["traceEvents"]
+    arrivals = {event["name"] for event in events if event.get("cat") == "interrupt" and event["ph"] == "X"}
+    left = {name: row["exits"].get("host interrupt", 0) for name, row in threads.items() if row["guest"]}
+    times = 4 if "bursty" in wakes else 9  # the first activation waits for nothing
+
+    assert threads["driver"]["woken_on_cpu"] == taker
+    assert data["interrupts"]["cpu"] == 1
+    text = say("simulate", place, "--until", "95ms").out
+    assert "interrupts on CPU 1: example: set by the startup program\n" in text
+    assert (f"driver is woken on CPU {taker}: " in text) == (taker in (2, 3))
+    assert arrivals == {f"interrupt on CPU {taker}"}
+    assert left == {f"a/{cpu - 1}": times if cpu == taker else 0 for cpu in (1, 2, 3)}
+
+
+EXTERNAL = "host:\n  external: [/dev/x]\n"
+
+
+def test_a_guest_that_halts_in_place_keeps_its_pcpu(tmp_path: Path) -> None:
+    """`exit-on-halt off`: no halt exits any more, and nobody below it gets the pCPU."""
+    data = {}
+    for value in ("on", "off"):
+        text = guest("a", "{sched: 10r, runmask: [1]}", LOAD, 0x80000000)
+        other = guest("b", "{sched: 9r, runmask: [1]}", LOAD, 0x80000000)
+        place = write(tmp_path / value, stack(text + f"    set: {{exit-on-halt: {value}}}\n", other))
+        answer = simulated(place)
+        data[value] = {thread["name"]: thread for thread in answer["threads"]}
+    off, on = data["off"], data["on"]
+
+    assert on["a/0"]["exits"]["halt"] == 100
+    assert "halt" not in off["a/0"]["exits"]
+    assert off["a/0"]["completed"] == on["a/0"]["completed"] == 100
+    assert off["a/0"]["observed_halted_ns"] > 700 * MS
+    assert (on["b/0"]["completed"], off["b/0"]["completed"], off["b/0"]["observed_cpu_ns"]) == (100, 0, 0)
+    assert off["b/0"]["analytic_response_ns"] is None
+    assert "starved" in {row["kind"] for row in answer["findings"]}
+
+
+VDEVS = """\
+      - {name: disk, type: virtio-blk, loc: 0x1c0d0000, intr: "gic:41", hostdev: /dev/x}
+      - {name: uart, type: pl011, loc: 0x1c090000, intr: "gic:37", hostdev: ">-"}
+"""
+
+
+def test_operations_on_vdevs_take_what_the_table_says(tmp_path: Path) -> None:
+    """Two requests of a disk and five bytes to a serial device, beside four accesses of no device."""
+    uses = "accesses: 4, operations: {disk.request: 2, uart.byte: 5}"
+    load = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, {uses}}}"
+    text = stack(guest("a", "{sched: 10r, runmask: [3]}", load, 0x80000000) + VDEVS, more=EXTERNAL)
+    place = write(tmp_path, text)
+    data = simulated(place, "--until", "100ms")
+    (thread,) = data["threads"]
+    vdev, interrupt = 5000, 1500 + 150 + 1500  # of `el2-host` at 1 GHz
+
+    assert thread["exits"] == {"timer": 10, "vdev": 10 * (4 + 2 * 3 + 5 * 2), "interrupt": 20, "halt": 10}
+    assert thread["observed_exit_ns"] == 10 * (20 * vdev + 2 * interrupt + 3800 + 3500)
+    assert [(row["operation"], row["registers"], row["interrupts"]) for row in thread["operations"]] == [
+        ("disk.request", 3, 1),
+        ("uart.byte", 2, 0),
+    ]
+    table = say("explain", "model", "--format", "json").data["operations"]
+    known = {(row["vdev"], row["operation"]): row["from"] for row in table}
+    assert thread["operations"][0]["source"] == known["virtio-blk", "request"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("disc.request", "refers to vdev of guest `a` `disc`, which nothing declares"),
+        ("disk.seek", "refers to operation of `disk` (a virtio-blk) `seek`, which nothing declares"),
+    ],
+)
+def test_an_operation_that_nothing_does_is_refused(name: str, said: str, tmp_path: Path) -> None:
+    load = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, operations: {{{name}: 1}}}}"
+    place = write(tmp_path, stack(guest("a", "{sched: 10r}", load, 0x80000000) + VDEVS, more=EXTERNAL))
+    answer = say("simulate", place, "--format", "line")
+
+    assert answer.code == 1
+    assert f"error[HV1030]: the load of guest `a` {said}" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ("interrupt: 78", "refers to board interrupt `78`, which nothing declares"),
+        ("interrupt_cpu: 4", "refers to pCPU `4`, which nothing declares"),
+    ],
+)
+def test_an_interrupt_or_pcpu_that_the_board_lacks_is_refused(load: str, said: str, tmp_path: Path) -> None:
+    demand = f"{{pattern: sporadic, period: 10ms, work: 1ms, bound: 10ms, {load}}}"
+    place = write(tmp_path, stack(guest("a", "{sched: 9r}", demand, 0x80000000), board="routed"))
+    answer = say("simulate", place, "--format", "line")
+
+    assert answer.code == 1
+    assert answer.out.startswith(f"{place}/stack.yaml:10:11: error[HV1030]: the load of guest `a` {said}")
 
 
 @pytest.mark.parametrize(
@@ -293,6 +478,7 @@ def test_time_of_one_vcpu_alone_is_its_work_and_its_exits(tmp_path: Path) -> Non
         ("--until 0ms", "a run takes more than no time"),
         ("--compare base --trace t.json", "leave --compare out"),
         ("--scenario x.json", "and not both"),
+        ("--host-memory much", "'much' is not a size like 64MiB"),
     ],
 )
 def test_wrong_use(words: str, said: str, tmp_path: Path) -> None:

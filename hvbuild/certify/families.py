@@ -6,7 +6,15 @@ from typing import Any
 
 from hvbuild.certify.draws import Field, Run, drawn, thread_field
 from hvbuild.certify.ground import Ground
-from hvbuild.certify.playing import AttackRun, ScheduleRun, busy_part, horizon_of, play, regular_part
+from hvbuild.certify.playing import (
+    AttackRun,
+    ScheduleRun,
+    busy_part,
+    horizon_of,
+    play,
+    regular_part,
+    waits_by,
+)
 from hvbuild.certify.probing import PROBES, probe_fields, probe_run
 from hvbuild.certify.property import Family
 from hvbuild.machine.parts import Part
@@ -98,7 +106,8 @@ def _locking(part: Part, lock: int, hold: int) -> Part:
     held = max(1, part.work_ns * (hold + 1) // 16)
     before = max(1, (part.work_ns - held) // 2)
     after = max(1, part.work_ns - held - before)
-    bursts = (Burst(before, lock, "k"), Burst(held, lock, "u"), Burst(after, part.period_ns, "n"))
+    waits = waits_by(part.thread)
+    bursts = (Burst(before, lock, "k"), Burst(held, lock, "u"), Burst(after, part.period_ns, waits))
     return replace(part, bursts=bursts, work_ns=before + held + after)
 
 

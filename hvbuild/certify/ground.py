@@ -11,6 +11,8 @@ from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
 from hvbuild.machine.profiles import PROFILES, Profile, profile
 from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, host_threads, titled, under
+from hvbuild.model.guest import Demand
+from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.model.plan import GuestPlan, Plan
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
@@ -68,7 +70,7 @@ class Ground:
         """Host time of each job of `thread` besides its work: exits, switches there and back, moves."""
         terms = self.terms
         demand = thread.demand
-        exits = (demand.accesses * max(1, demand.burst) if demand is not None else 0) * terms["vdev-exit"]
+        exits = _exits_ns(thread, demand, terms) * max(1, demand.burst) if demand is not None else 0
         moves = terms["migration"] if len(thread.cpus) > 1 else 0
         return exits + 2 * terms["context-switch"] + terms["ipi"] + moves
 
@@ -135,6 +137,14 @@ def ground_of(subject: Subject) -> Ground:
         profile=chosen,
         terms=terms_of(subject.plan.stack.board),
     )
+
+
+def _exits_ns(thread: HostThread, demand: Demand, terms: Terms) -> int:
+    """What the exits that one activation makes cost together."""
+    rows = [(OPERATIONS[vdev_kind(thread.vdevs[use.vdev]), use.name], use.count) for use in demand.uses]
+    registers = demand.accesses + sum(row.registers * count for row, count in rows)
+    interrupts = sum(row.interrupts * count for row, count in rows)
+    return registers * terms["vdev-exit"] + interrupts * terms["interrupt-exit"]
 
 
 def _guest(memory: MachineMemory, index: int) -> GuestMemory | None:

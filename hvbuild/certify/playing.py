@@ -70,14 +70,15 @@ class AttackRun:
 def regular_part(ground: Ground, thread: HostThread, how: Drawn) -> Part:
     """The thread under its declared load; one without a load or idle stays away, a busy one never rests."""
     demand = thread.demand
-    if demand is None or thread.rests:
+    if thread.rests:
         return Part(thread=thread, bursts=(Burst(1, 0, "i"),), loop=False)
-    if not how.period_ns:
+    if demand is None or not how.period_ns:
         return busy_part(thread, how.start_ns)
     host = ground.overhead_ns(thread)
-    bursts: tuple[Burst, ...] = (Burst(how.work_ns + host, how.period_ns, "n"),)
-    if demand.accesses:
-        bursts = (Burst(how.work_ns, 0, "c"), Burst(host, how.period_ns, "n", host=True))
+    waits = waits_by(thread)
+    bursts: tuple[Burst, ...] = (Burst(how.work_ns + host, how.period_ns, waits),)
+    if demand.accesses or demand.uses:
+        bursts = (Burst(how.work_ns, 0, "c"), Burst(host, how.period_ns, waits, host=True))
     return Part(
         thread=thread,
         bursts=bursts,
@@ -85,6 +86,11 @@ def regular_part(ground: Ground, thread: HostThread, how: Drawn) -> Part:
         work_ns=how.work_ns + host,
         period_ns=how.period_ns,
     )
+
+
+def waits_by(thread: HostThread) -> str:
+    """The kind of burst that ends a job of `thread`: it waits for its release, or halts in place for it."""
+    return "h" if thread.halts_in_place else "n"
 
 
 def busy_part(thread: HostThread, start_ns: int = 0, *, host: bool = False) -> Part:

@@ -13,7 +13,7 @@ from hvbuild.certify.playing import ScheduleRun
 from hvbuild.machine.profiles import profile
 from hvbuild.machine.scenario import Burst, Scenario, Thread
 from hvbuild.machine.scenario_reader import read_scenario
-from hvbuild.machine.schedule import SWITCH, Schedule, join, simulate
+from hvbuild.machine.schedule import Schedule, join, simulate
 from hvbuild.machine.trace_export import trace_json
 
 FORMAT = "hvbuild-counterexample/1"
@@ -93,7 +93,7 @@ def bare_scenario(schedule: Schedule) -> Scenario:
     scenario = schedule.scenario
     rows: dict[int, list[tuple[int, int]]] = {}
     for row in schedule.segments:
-        if row.mode != SWITCH:
+        if not row.is_overhead:
             rows.setdefault(row.thread, []).append((row.start, row.end))
     threads = tuple(_bare(thread, rows.get(thread.id, []), scenario) for thread in scenario.threads)
     return Scenario(
@@ -232,7 +232,7 @@ def same_schedule(ground: Ground, bare: Scenario, schedule: Schedule, *, fast: b
 
     def plain(rows: Schedule) -> list[tuple[int, int, int, int]]:
         held = [
-            type(row)(row.cpu, row.thread, row.start, row.end) for row in rows.segments if row.mode != SWITCH
+            type(row)(row.cpu, row.thread, row.start, row.end) for row in rows.segments if not row.is_overhead
         ]
         return [(row.cpu, row.thread, row.start, row.end) for row in join(held)]
 

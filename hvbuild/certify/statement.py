@@ -154,6 +154,8 @@ def loads_of(ground: Ground) -> list[Json]:
                 times = (("period", demand.period), ("work", demand.work), ("bound", demand.bound))
                 row |= {name: str(int(ns)) for name, ns in times if ns is not None}
                 row |= {"burst": demand.burst, "accesses": demand.accesses, "assumed": demand.assumed}
+                if demand.uses:
+                    row["operations"] = {use.spelled: use.count for use in demand.uses}
             rows.append(row)
     return rows
 
@@ -163,6 +165,8 @@ def assumptions_of(ground: Ground) -> list[Json]:
     rows = [
         {"name": row.name, "value": row.value, "source": row.provenance} for row in ground.profile.assumptions
     ]
+    routing = ground.system.host.routing
+    rows.append({"name": "interrupts", "value": f"taken by CPU {routing.cpu}", "source": routing.source})
     for thread in ground.threads:
         if thread.demand is None and not thread.is_vcpu:
             source = "the stack says nothing of its load"

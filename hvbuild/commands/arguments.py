@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from click.shell_completion import CompletionItem
 
-    from hvbuild.units import Nanoseconds
+    from hvbuild.units import Nanoseconds, Size
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -56,6 +56,21 @@ class DurationType(click.ParamType["Nanoseconds"]):
         if duration is None:
             self.fail(f"{value!r} is not a time like 10ms, 2.5us or 1s.", param, ctx)
         return duration
+
+
+class SizeType(click.ParamType["Size"]):
+    """An amount of memory."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Size":
+        """`value` in bytes."""
+        from hvbuild.units import read_size
+
+        size = read_size(str(value))
+        if size is None:
+            self.fail(f"{value!r} is not a size like 64MiB or 0x1000.", param, ctx)
+        return size
 
 
 class ShardType(click.ParamType["tuple[int, int]"]):
@@ -122,6 +137,7 @@ def _target_names() -> list[str]:
 PATH = PathType()
 FOLDER = PathType("dir")
 DURATION = DurationType()
+SIZE = SizeType()
 SHARD = ShardType()
 LINE = LineType()
 TARGET = TargetType()

@@ -20,13 +20,18 @@ if TYPE_CHECKING:
 def command(stack: Path, variant: str) -> Outcome:
     """Show the tables of one variant.
 
-    Guest-physical and host-physical memory, interrupts, vCPUs and partitions, with the free gaps.
+    Guest-physical and host-physical memory, interrupts, vCPUs and partitions, with the free gaps; the
+    tables behind guest memory, and what passed devices reach by DMA.
     """
+    from hvbuild.machine.claims import shapes_of
+    from hvbuild.machine.memory import build_memory
     from hvbuild.report.map import map_data, map_text, system_map
     from hvbuild.report.outcome import Outcome
 
     found = checked(opened(stack), variant)
-    sections = system_map(found.plan.system, lambda vdev: found.catalog.loc_bytes(vdev.type))
+    system, catalog = found.plan.system, found.catalog
+    memory = build_memory(system, shapes_of(catalog.vdevs))
+    sections = system_map(system, lambda vdev: catalog.loc_bytes(vdev.type), memory)
     return Outcome(
         diagnostics=found.diagnostics, text=map_text(sections), data=map_data(sections), whole=True
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hvbuild.commands.answer import answering
-from hvbuild.commands.arguments import DURATION, PATH
+from hvbuild.commands.arguments import DURATION, PATH, SIZE
 from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
@@ -27,6 +27,12 @@ PROFILES = ("published", "sdp71", "sdp80", "strict")
 @click.option("--workload", metavar="W", help="Workload of the stack, by name.")
 @click.option("--until", type=DURATION, metavar="TIME", help="How long, like 10ms; 1s unless given.")
 @click.option("--trace", type=PATH, metavar="OUT.json", help="Write the trace of the run.")
+@click.option(
+    "--host-memory",
+    type=SIZE,
+    metavar="SIZE",
+    help="Memory that the host holds when guests start; that of the stack unless given.",
+)
 @click.option("--compare", metavar="V", help="Run this variant, too, and set both side by side.")
 @click.option(
     "--costs",
@@ -71,6 +77,7 @@ def _stack(stack: Path, profile: str | None, asked: dict[str, Any]) -> Outcome:
         workload=asked["workload"] or "",
         level=asked["costs"] or "typical",
         fast=asked["fast"],
+        host_memory=asked["host_memory"],
     )
     first = _simulated(stack, asked["variant"] or "base", question)
     if asked["compare"]:

@@ -2,7 +2,8 @@
 
 from hvbuild.diagnostics import Diagnostics
 from hvbuild.load.bind_board import bind_board
-from hvbuild.load.bind_guest import bind_demand, bind_guest, guest_nodes
+from hvbuild.load.bind_demand import bind_demand
+from hvbuild.load.bind_guest import bind_guest, guest_nodes
 from hvbuild.load.bind_host import bind_host
 from hvbuild.load.bind_vdev_types import bind_vdev_types
 from hvbuild.load.fields import Fields

@@ -8,12 +8,15 @@ from hvbuild.model.board import (
     Bank,
     Board,
     BoardStartup,
+    BringUp,
     Core,
     Cost,
     Device,
     DiskStep,
     HostTree,
+    InterruptRouting,
     RegionsBy,
+    RoutedLine,
 )
 from hvbuild.ranges import AddressRange
 from hvbuild.units import LIMIT_64
@@ -32,7 +35,8 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
     """The board that a checked tree describes; what cannot be read is reported and left out."""
     fields = Fields(tree, faults)
     smmu, gic, startup = fields.inner("smmu"), fields.inner("gic"), fields.inner("startup")
-    regions_by = fields.text("regions_by")
+    regions_by, routing = fields.text("regions_by"), fields.inner("interrupts")
+    bring_up = fields.inner("bring_up")
     return Board(
         name=fields.text("name"),
         title=fields.text("title"),
@@ -58,6 +62,8 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
         ),
         cost_class=fields.text("cost_class", "el2-host"),
         costs=tuple(_cost(item) for item in fields.each("costs")),
+        routing=_routing(routing) if routing else InterruptRouting(),
+        bring_up=BringUp(bring_up.text("protocol")) if bring_up else None,
         origin=tree.origin,
     )
 
@@ -145,6 +151,23 @@ def _startup(item: Fields) -> BoardStartup:
         image=item.size("image"),
         kernel=item.text("kernel", "procnto-smp-instr"),
         hypervisor_mode=item.text("hypervisor_mode"),
+        origin=item.node.origin,
+    )
+
+
+def _routing(item: Fields) -> InterruptRouting:
+    return InterruptRouting(
+        cpu=item.node.integer("cpu") or 0,
+        lines=tuple(
+            RoutedLine(
+                line=row.node.integer("line") or 0,
+                cpu=row.node.integer("cpu") or 0,
+                source=row.text("source"),
+                origin=row.node.origin,
+            )
+            for row in item.each("lines")
+        ),
+        source=item.text("source"),
         origin=item.node.origin,
     )
 

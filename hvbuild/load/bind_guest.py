@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from hvbuild.catalog import shipped_catalog
 from hvbuild.formats.qvmconf_tokens import tokens_of
+from hvbuild.load.bind_demand import bind_demand
 from hvbuild.load.fields import Fields, read_amount
 from hvbuild.load.tree import Mapping, Node, Scalar, Sequence
 from hvbuild.meaning.places import flags_in
@@ -90,22 +91,6 @@ def bind_guest(name: str, fields: Fields) -> Guest:
         origin=node.origin,
         system_origin=node.origin_of("system"),
         cmdline_origin=node.origin_of("cmdline"),
-    )
-
-
-def bind_demand(fields: Fields) -> Demand:
-    """The demand that a checked mapping describes."""
-    node = fields.node
-    return Demand(
-        pattern=fields.text("pattern"),
-        period=fields.duration("period"),
-        work=fields.duration("work"),
-        bound=fields.duration("bound"),
-        burst=node.integer("burst") or 1,
-        accesses=node.integer("accesses") or 0,
-        spinlock=fields.duration("spinlock"),
-        assumed=fields.text("assumed"),
-        origin=node.origin,
     )
 
 

@@ -1,7 +1,7 @@
 """The checked tree of the host domain to a `Host`."""
 
 from hvbuild.load.bind_board import read_range
-from hvbuild.load.bind_guest import bind_demand
+from hvbuild.load.bind_demand import bind_demand
 from hvbuild.load.fields import Fields
 from hvbuild.model.host import Cluster, Host, HostFile, HostImage, Partition, Service, Smmuman, VendorScript
 from hvbuild.units import Nanoseconds

@@ -8,8 +8,8 @@ the other. Sources: QNX Hypervisor 7.1, "Starting and using VMs", "Memory"; exit
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hvbuild.machine import psci
-from hvbuild.machine.claims import ClaimKind
+from hvbuild.machine.bringup import guest_starts, host_starts
+from hvbuild.machine.claims import ClaimKind, architecture_of
 from hvbuild.machine.costs import CostTable
 from hvbuild.machine.exits import Cause, Terms, exit_ns
 from hvbuild.machine.guestmemory import GuestMemory
@@ -58,11 +58,15 @@ class Stall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """A whole boot: steps by number, qvm processes that ended, guests that cannot come up."""
+    """A whole boot: steps by number, qvm processes that ended, guests that cannot come up.
+
+    `left` is the host memory that is free then, in bytes; None where the board's is not known.
+    """
 
     steps: tuple[BootStep, ...]
     exits: tuple[QvmExit, ...]
     stalls: tuple[Stall, ...]
+    left: int | None = None
 
     def of(self, subject: str) -> tuple[BootStep, ...]:
         """The steps of one guest or service, in order."""
@@ -112,6 +116,9 @@ def boot(memory: MachineMemory, costs: CostTable) -> Boot:
     exits: list[QvmExit] = []
     stalls: list[Stall] = []
     last = line.add("host startup", "host", costs.ns("host-startup"), ())
+    if system.host.bring_up is not None and system.host.cpus is not None:
+        for one in host_starts(system.host.bring_up, system.host.cpus, costs):
+            last = line.add(f"pCPU {one.cpu} on", "host", one.ns, (last,), note=one.note)
     cleared: int | None = None
     started: dict[str, int] = {}
     for kind, index in _order(memory):
@@ -137,7 +144,8 @@ def boot(memory: MachineMemory, costs: CostTable) -> Boot:
         if not lacking:
             own = cleared if guest.zeroed and cleared is not None else read
             _guest_start(line, system, vm, (own,), costs)
-    return Boot(steps=tuple(line.steps), exits=tuple(exits), stalls=tuple(stalls))
+    left = memory.pool.size if memory.pool is not None else None
+    return Boot(steps=tuple(line.steps), exits=tuple(exits), stalls=tuple(stalls), left=left)
 
 
 def _order(memory: MachineMemory) -> Iterator[tuple[str, int]]:
@@ -157,7 +165,8 @@ def _order(memory: MachineMemory) -> Iterator[tuple[str, int]]:
 
 
 def _clear(line: _Timeline, guest: GuestMemory, after: Sequence[int], costs: CostTable) -> int:
-    note = f"{size_text(guest.zeroed)} cleared; memory handed over in place is not"
+    left = f"; {size_text(guest.left)} of the host's are left" if guest.left is not None else ""
+    note = f"{size_text(guest.zeroed)} cleared, memory handed over in place is not{left}"
     return line.add(
         "allocate and clear", guest.vm, costs.moving_ns("zeroing", guest.zeroed), after, note=note
     )
@@ -166,20 +175,18 @@ def _clear(line: _Timeline, guest: GuestMemory, after: Sequence[int], costs: Cos
 def _guest_start(
     line: _Timeline, system: System, vm: VmConfig, after: Sequence[int], costs: CostTable
 ) -> None:
-    """Image load, first vCPU, then one CPU_ON for each other vCPU, made by the first."""
+    """Image load, first vCPU, then each other vCPU, started by the first."""
     facts = system.guests.get(vm.label)
-    sizes = [image.size or 0 for image in facts.images] if facts is not None else []
-    unknown = [load.path for load in vm.loads] if not sizes else []
+    images = facts.images if facts is not None else ()
+    sizes = [image.size or 0 for image in images]
+    unknown = [image.path for image in images if image.size is None]
+    unknown = unknown if images else [load.path for load in vm.loads]
     note = f"size of {', '.join(unknown)} not known" if unknown else size_text(sum(sizes))
     loaded = line.add("load images", vm.label, costs.moving_ns("load", sum(sizes)), after, note=note)
     at = line.add("first vCPU", vm.label, exit_ns(Terms(costs=costs), Cause.HALT), (loaded,))
-    count = max(1, len(vm.vcpus))
-    power = psci.first_boot(count)
-    for vcpu in range(1, count):
-        wide = psci.function_id(psci.Function.CPU_ON, wide=True)
-        power, answer = psci.call(power, 0, wide, (power.mpidrs[vcpu],))
-        ns = answer.exits * exit_ns(Terms(costs=costs), Cause.HYPERCALL) + costs.ns("context-switch")
-        at = line.add("vCPU on", vm.label, ns, (at,), note=f"CPU_ON {power.mpidrs[vcpu]:#x}")
+    x86 = architecture_of(system, vm) == "x86_64"
+    for one in guest_starts(max(1, len(vm.vcpus)), Terms(costs=costs), x86=x86):
+        at = line.add("vCPU on", vm.label, one.ns, (at,), note=one.note)
     line.add("guest up", vm.label, 0, (at,))
 
 

@@ -68,7 +68,7 @@ def request_of(
     if isinstance(sched, Sporadic) and sched.low_priority < level:
         budget = -(-(int(sched.initial_budget) + int(setting.system.host.tick)) * 1024 // setting.speeds[cpu])
         server = partial(_server, budget, int(sched.replenishment_period))
-    period = _period(thread)
+    period = 0 if thread.halts_in_place else _period(thread)
     regular = partial(_regular, cost_ns(setting, thread, cpu), period) if period else None
     if server is None:
         return regular

@@ -14,6 +14,7 @@ _KIND_CODE = {
     "m": at.K_REPLY,
     "c": at.K_NEXT,
     "n": at.K_PERIOD,
+    "h": at.K_HALT,
     "k": at.K_LOCK,
     "u": at.K_UNLOCK,
 }
@@ -151,6 +152,8 @@ class Columns:
         m[t + at.PART] = self.parts[thread.partition]
         m[t + at.LISTS] = m[self.parts[thread.partition] + at.P_LISTS]
         m[t + at.RELEASE] = thread.start_ns
+        m[t + at.VCPU] = int(thread.vcpu)
+        m[t + at.IRQ] = self.cpus[self.scenario.irq_cpu if thread.irq_cpu is None else thread.irq_cpu]
         server = thread.sporadic
         if server is not None:
             m[t + at.LOW] = self.rank[server.low_prio]

@@ -55,6 +55,21 @@ _COMMON = (
     _row("walk-read", (2, 20, 200), "sbc-bench, DRAM random read 98 to 200 ns; cached reads below", "ns"),
     _row("zeroing", (2_290_000_000, 5_000_000_000, 38_414_000_000), _ZERO, "bytes/s"),
     _row("load", (80_000_000, 300_000_000, 1_500_000_000), _GUESS, "bytes/s"),
+    _row("firmware-call", (300, 1500, 10000), _GUESS),
+    _row(
+        "core-on",
+        (500_000, 909_000, 1_461_000),
+        "Linux devicetrees, exit latency of a core that was powered down: 500 us (R-Car H3) to 1,461 us "
+        "(SA8155P)",
+        "ns",
+    ),
+    _row("release-store", (20, 100, 1000), _GUESS),
+    _row(
+        "init-sipi",
+        (200_000, 10_200_000, 20_000_000),
+        "Intel MultiProcessor Specification 1.4: 10 ms after INIT, 200 us between two SIPIs",
+        "ns",
+    ),
     _row("host-startup", (100_000_000, 400_000_000, 3_000_000_000), _GUESS, "ns"),
     _row("service-start", (2_000_000, 20_000_000, 500_000_000), _GUESS, "ns"),
     _row("qvm-start", (10_000_000, 50_000_000, 300_000_000), _GUESS, "ns"),

@@ -5,11 +5,12 @@ architecture for what traps. A vdev's code runs in the vCPU's own thread, so an 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from hvbuild.machine.costs import CostTable
+from hvbuild.model.operations import OPERATIONS, Operation, vdev_kind
 
 GIC_400_LIST_REGISTERS = 4
 GIC_V3_LIST_REGISTERS = 16
@@ -93,59 +94,6 @@ SGI_GICV2 = ("gicd", "ipi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """What one operation of a guest's driver does: trapped register accesses, and interrupts that answer."""
-
-    vdev: str
-    name: str
-    registers: int
-    interrupts: int
-    source: str
-
-
-_VIRTIO = "VIRTIO 1.1, MMIO transport: QueueNotify; then InterruptStatus and InterruptACK for each interrupt"
-_OPERATIONS = (
-    Operation(
-        vdev="pl011", name="byte", registers=2, interrupts=0, source="PL011: flag register, data register"
-    ),
-    Operation(
-        vdev="pl011", name="byte-in", registers=3, interrupts=1, source="PL011: masked status, data, clear"
-    ),
-    Operation(vdev="ser8250", name="byte", registers=2, interrupts=0, source="16550: line status, transmit"),
-    Operation(
-        vdev="ser8250", name="byte-in", registers=3, interrupts=1, source="16550: IIR, data, line status"
-    ),
-    Operation(vdev="virtio-blk", name="request", registers=3, interrupts=1, source=_VIRTIO),
-    Operation(vdev="virtio-net", name="send", registers=1, interrupts=0, source=_VIRTIO),
-    Operation(vdev="virtio-net", name="receive", registers=2, interrupts=1, source=_VIRTIO),
-    Operation(vdev="virtio-console", name="write", registers=1, interrupts=0, source=_VIRTIO),
-    Operation(vdev="virtio-console", name="read", registers=2, interrupts=1, source=_VIRTIO),
-    Operation(vdev="virtio-entropy", name="request", registers=3, interrupts=1, source=_VIRTIO),
-    Operation(
-        vdev="shmem", name="notify", registers=1, interrupts=0, source="guest_shm control page: notify"
-    ),
-    Operation(
-        vdev="shmem", name="notified", registers=1, interrupts=1, source="guest_shm control page: status"
-    ),
-    Operation(vdev="wdt-sp805", name="kick", registers=3, interrupts=0, source="SP805: unlock, load, lock"),
-    Operation(vdev="wdt-ib700", name="kick", registers=1, interrupts=0, source="IB700: one port write"),
-    Operation(
-        vdev="timer8254", name="program", registers=3, interrupts=0, source="8254: control, two counts"
-    ),
-    Operation(vdev="mc146818", name="read", registers=2, interrupts=0, source="MC146818: index, data"),
-    Operation(
-        vdev="gic", name="configure", registers=1, interrupts=0, source="GICD access: a trapped register"
-    ),
-    Operation(
-        vdev="gic", name="acknowledge", registers=0, interrupts=0, source="virtual CPU interface: no exit"
-    ),
-)
-OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
-    {(row.vdev, row.name): row for row in _OPERATIONS}
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """How a VM's exits are taken: costs, interrupt controller, and what its configuration says of halting.
 
@@ -165,13 +113,14 @@ class Terms:
 
 def operation(terms: Terms, vdev: str, name: str) -> Operation:
     """What one `name` on a vdev of type `vdev` does; KeyError where neither catalogue nor table knows it."""
-    kind = vdev.removesuffix("-safety")
+    kind = vdev_kind(vdev)
     own = terms.registers_of.get(f"{kind}.{name}", 1 if name == "register" else None)
     known = OPERATIONS.get((kind, name))
     if own is None:
         return OPERATIONS[kind, name]
-    interrupts = known.interrupts if known is not None else 0
-    return Operation(vdev=kind, name=name, registers=own, interrupts=interrupts, source="catalogue")
+    if known is not None:
+        return replace(known, registers=own, source="catalogue")
+    return Operation(vdev=kind, name=name, registers=own, interrupts=0, source="catalogue")
 
 
 def exit_ns(terms: Terms, cause: Cause) -> int:

@@ -43,7 +43,10 @@ class Segment:
 
 @dataclass(frozen=True, kw_only=True)
 class GuestMemory:
-    """One VM's memory as the hardware and qvm answer it."""
+    """One VM's memory as the hardware and qvm answer it.
+
+    `left` is the host memory that was free once this VM had its own; None where the banks are not known.
+    """
 
     vm: str
     index: int
@@ -56,6 +59,7 @@ class GuestMemory:
     zeroed: int
     conflicts: tuple[tuple[Claim, Claim], ...]
     remarks: tuple[Remark, ...]
+    left: int | None = None
 
     @cached_property
     def _starts(self) -> tuple[list[int], list[int]]:

@@ -9,8 +9,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from hvbuild.machine.schedule import GUEST, SPINNING, Segment
+from hvbuild.machine.schedule import GUEST, HOLDING, SPINNING, Segment
 
+# Spinning for a lock and working under one are guest code, too.
+_IN_GUEST = (GUEST, SPINNING, HOLDING)
 FROM_ZERO = (1 << 64) - 1
 
 
@@ -36,6 +38,18 @@ class Running:
         row = bisect_right(self.ends, moment)
         return max(moment, self.starts[row]) if row < len(self.starts) else None
 
+    def longest_pause(self, start: int, end: int) -> tuple[int, int]:
+        """The longest stretch without guest code between two moments: its length and when it began."""
+        longest, begin = 0, start
+        at = start
+        for row in range(bisect_right(self.ends, start), len(self.starts)):
+            if self.starts[row] >= end:
+                break
+            if self.starts[row] - at > longest:
+                longest, begin = self.starts[row] - at, at
+            at = self.ends[row]
+        return (end - at, at) if end - at > longest else (longest, begin)
+
     def after_work(self, start: int, work: int) -> int | None:
         """When `work` ns of guest time have passed since `start`; None when the trace ends first."""
         left = work
@@ -51,9 +65,7 @@ def running(segments: Iterable[Segment], thread: int) -> Running:
     """When vCPU thread `thread` ran guest code (spinning in the guest included) in a schedule."""
     starts: list[int] = []
     ends: list[int] = []
-    for row in sorted(
-        (s.start, s.end) for s in segments if s.thread == thread and s.mode in (GUEST, SPINNING)
-    ):
+    for row in sorted((s.start, s.end) for s in segments if s.thread == thread and s.mode in _IN_GUEST):
         if ends and row[0] == ends[-1]:
             ends[-1] = row[1]
         else:
@@ -83,6 +95,48 @@ class Firing:
 def firings(ran: Running, due: Sequence[int]) -> tuple[Firing, ...]:
     """When each timer of a busy vCPU is seen."""
     return tuple(Firing(due_ns=moment, seen_ns=ran.next_at(moment)) for moment in due)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestTime:
+    """What a vCPU got while it had work, in ns: `stolen_ns` is what it lost, exits included.
+
+    A timeout in the guest that is shorter than the longest pause can run out although the guest did nothing
+    wrong; `timer_late_ns` is the most that a timer was seen late, None where no timer wakes it.
+    """
+
+    active_ns: int
+    stolen_ns: int
+    pause_ns: int
+    pause_at_ns: int
+    timer_late_ns: int | None
+
+
+def guest_time(ran: Running, spans: Iterable[tuple[int, int]], due: Sequence[int]) -> GuestTime:
+    """The guest time of a vCPU that had work in `spans` (which may overlap) and timers at `due`.
+
+    A timer that the trace never shows as seen is not counted.
+    """
+    active = stolen = pause = 0
+    pause_at = last = 0
+    for begin, end in spans:
+        start = max(begin, last)
+        if start >= end:
+            continue
+        last = end
+        active += end - start
+        stolen += ran.stolen(start, end)
+        length, at = ran.longest_pause(start, end)
+        if length > pause:
+            pause, pause_at = length, at
+    late = (row.seen_ns - row.due_ns for row in firings(ran, due) if row.seen_ns is not None)
+    return GuestTime(
+        active_ns=active,
+        stolen_ns=stolen,
+        pause_ns=pause,
+        pause_at_ns=pause_at,
+        timer_late_ns=max(late, default=None),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,17 @@ from types import MappingProxyType
 
 from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.parts import Part
-from hvbuild.machine.program import Action, Leave, Lock, NextPeriod, Unlock, Work, compile_program
+from hvbuild.machine.program import (
+    Action,
+    HaltInPlace,
+    Leave,
+    Lock,
+    NextPeriod,
+    Operate,
+    Unlock,
+    Work,
+    compile_program,
+)
 from hvbuild.machine.scenario import Burst
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.guest import Demand
@@ -40,17 +50,18 @@ class Load:
 def load_of(thread: HostThread, terms: Terms, lock: int, horizon: int) -> Load | None:
     """The load of `thread` over `horizon` ns, None when it rests; `lock` is its guest's spin lock."""
     demand = thread.demand
-    if demand is None or thread.rests:
+    if thread.rests:
         return None
+    if demand is None or demand.pattern == "idle":
+        return Load(part=Part(thread=thread, bursts=(Burst(1, 2 * horizon, "h"),)))
     period = int(demand.period or 0) * max(1, demand.burst)
     if not period or demand.work is None:
         return Load(part=Part(thread=thread, bursts=(Burst(2 * horizon, 0, "c"),)))
-    woken = Cause.TIMER if demand.pattern == "periodic" else Cause.INTERRUPT
+    woken = Cause.TIMER if demand.by_timer else Cause.INTERRUPT
     actions: list[Action] = [Leave(cause=woken)] if thread.is_vcpu else []
     for _ in range(max(1, demand.burst)):
         actions += _activation(thread, demand, lock)
-    actions += [Leave(cause=Cause.HALT)] if thread.is_vcpu else []
-    program = compile_program([*actions, NextPeriod(ns=Nanoseconds(period))], terms)
+    program = compile_program([*actions, *_waiting(thread, Nanoseconds(period))], terms)
     part = Part(
         thread=thread,
         bursts=program.bursts,
@@ -60,12 +71,23 @@ def load_of(thread: HostThread, terms: Terms, lock: int, horizon: int) -> Load |
     return Load(part=part, exits=program.tally.counts, host_ns=program.host_ns)
 
 
+def _waiting(thread: HostThread, period: Nanoseconds) -> Iterator[Action]:
+    """How it waits for its next release."""
+    if thread.halts_in_place:
+        yield HaltInPlace(ns=period)
+        return
+    if thread.is_vcpu:
+        yield Leave(cause=Cause.HALT)
+    yield NextPeriod(ns=period)
+
+
 def _activation(thread: HostThread, demand: Demand, lock: int) -> Iterator[Action]:
     """The work of one activation, cut where something falls into it."""
     work = int(demand.work or 0)
     inside: list[tuple[int, int, Action]] = []
     if thread.is_vcpu:
         inside += [(at, 1, action) for at, action in _accesses(demand, work)]
+        inside += [(at, 1, action) for at, action in _operations(thread, demand, work)]
         held = min(int(demand.spinlock or 0), work)
         if held:
             start = (work - held) // 2
@@ -78,6 +100,16 @@ def _activation(thread: HostThread, demand: Demand, lock: int) -> Iterator[Actio
         yield action
     if work > done:
         yield Work(ns=Nanoseconds(work - done))
+
+
+def _operations(thread: HostThread, demand: Demand, work: int) -> Iterator[tuple[int, Action]]:
+    """The operations of one activation on each vdev, evenly over its work."""
+    for use in demand.uses:
+        groups = min(use.count, max(1, _GROUPS // max(1, demand.burst)))
+        for number in range(groups):
+            count = (number + 1) * use.count // groups - number * use.count // groups
+            action = Operate(vdev=thread.vdevs[use.vdev], name=use.name, count=count)
+            yield work * (number + 1) // (groups + 1), action
 
 
 def _accesses(demand: Demand, work: int) -> Iterator[tuple[int, Action]]:

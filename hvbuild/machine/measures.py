@@ -6,7 +6,7 @@ Everything here was observed in one run; nothing is a worst case.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hvbuild.machine.schedule import HOLDING, SPINNING, SWITCH, Schedule, Segment, ThreadTotals
+from hvbuild.machine.schedule import HOLDING, INTERRUPT, SPINNING, Schedule, Segment, ThreadTotals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def thread_measures(schedule: Schedule) -> tuple[ThreadMeasure, ...]:
         ThreadMeasure(
             thread=t.id,
             share=t.cpu_ns / horizon,
-            guest_share=(t.cpu_ns - t.host_ns - t.spin_ns) / horizon,
+            guest_share=(t.cpu_ns - t.host_ns - t.spin_ns - t.halt_ns) / horizon,
             worst_latency_ns=t.worst_latency_ns,
             longest_ready=_longest_ready(t, horizon),
             preemptions=t.preemptions,
@@ -107,7 +107,7 @@ def cpu_measures(schedule: Schedule) -> tuple[CpuMeasure, ...]:
     horizon = schedule.scenario.horizon_ns
     busy = [0] * schedule.scenario.cpus
     for segment in schedule.segments:
-        if segment.mode != SWITCH:
+        if not segment.is_overhead:
             busy[segment.cpu] += segment.end - segment.start
     return tuple(
         CpuMeasure(cpu=cpu, busy_ns=ns, overhead_ns=extra, idle_ns=horizon - ns - extra)
@@ -179,9 +179,11 @@ def _absences(schedule: Schedule) -> Iterator[tuple[int, Window]]:
     """The stretches in which a thread that held a lock was not running."""
     last: dict[int, Segment] = {}
     for segment in schedule.segments:
-        if segment.mode == SWITCH:
-            continue
         before = last.get(segment.thread)
+        if segment.mode == INTERRUPT and before is not None:
+            last[segment.thread] = before._replace(end=segment.end)  # it keeps its CPU
+        if segment.is_overhead:
+            continue
         held = before is not None and before.mode == HOLDING and segment.mode == HOLDING
         if before is not None and held and segment.start > before.end:
             yield segment.thread, Window(start=before.end, end=segment.start)

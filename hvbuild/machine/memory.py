@@ -6,7 +6,7 @@ traps; every such clash is listed, never resolved in silence.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hvbuild.machine.access import Access, Action, Outcome
 from hvbuild.machine.claims import (
@@ -144,6 +144,7 @@ def build_memory(system: System, shapes: Shapes, terms: MemoryTerms = DEFAULT_TE
     regions = shared_regions(system)
     backing: dict[str, tuple[AddressRange, ...]] = {}
     ram: dict[int, tuple[AddressRange, ...]] = {}
+    left: dict[int, int | None] = {}
     refusals = []
     found = [claims_of(system, vm, shapes) for vm in system.vms]
     order = start_order(system)
@@ -157,13 +158,15 @@ def build_memory(system: System, shapes: Shapes, terms: MemoryTerms = DEFAULT_TE
             continue
         taken = [*sizes, *(row.size for row in own), _pages(system.host.vm_overhead or 0)]
         pieces, pool = _allocated(pool, taken, terms.placement)
+        left[index] = pool.size if pool is not None else None
         ram[index] = tuple(piece for block in pieces[: len(sizes)] for piece in block)
         backing.update({row.name: block for row, block in zip(own, pieces[len(sizes) :], strict=False)})
     guests = []
     for index in sorted(ram):
         claims, remarks = found[index]
         claims = (*claims, *_shared_claims(index, [r for r in regions if r.name in backing], claims))
-        guests.append(_guest(system, index, (claims, remarks), (ram[index], backing), terms))
+        guest = _guest(system, index, (claims, remarks), (ram[index], backing), terms)
+        guests.append(replace(guest, left=left[index]))
     return MachineMemory(
         system=system,
         guests=tuple(guests),

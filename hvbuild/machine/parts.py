@@ -10,6 +10,7 @@ from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Fifo, RoundRobin
 from hvbuild.model.vm import Sporadic as SporadicSched
 
+CLOCK_CPU = 0  # takes the host's clock interrupt, and with it the timers (published microkernel, measured)
 WORKING = (GUEST, HOST, HOLDING)  # spinning gets nothing done
 
 
@@ -47,6 +48,7 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
         cpus=setting.cpus,
         horizon_ns=horizon,
         tick_ns=int(setting.system.host.tick),
+        irq_cpu=setting.system.host.routing.cpu,
         threads=tuple(
             Thread(
                 id=number,
@@ -58,6 +60,8 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
                 start_ns=part.start_ns,
                 bursts=part.bursts,
                 loop=part.loop,
+                irq_cpu=irq_cpu_of(setting, part.thread),
+                vcpu=part.thread.is_vcpu,
             )
             for number, part in enumerate(parts)
         ),
@@ -65,6 +69,16 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
         speeds=() if alike else setting.speeds,
         speed_unit=1 if alike else max(setting.speeds),
     )
+
+
+def irq_cpu_of(setting: Setting, thread: HostThread) -> int:
+    """The pCPU that takes what wakes `thread`: as the load says, as the board routes, or the clock's."""
+    demand, routing = thread.demand, setting.system.host.routing
+    if demand is None:
+        return routing.cpu
+    if demand.interrupt_cpu is not None:
+        return demand.interrupt_cpu
+    return CLOCK_CPU if demand.by_timer else routing.taker(demand.interrupt)
 
 
 def policy_of(thread: HostThread) -> str:

@@ -133,6 +133,11 @@ _CORE = (
         value="ends at the first tick at or after call + duration + one tick; 51 timers per tick at most",
         provenance=f"{_MEASURED}; {_READ} (51)",
     ),
+    Assumption(
+        name="interrupt-cpu",
+        value="CPU 0 takes the clock and timers; an interrupt goes where load or board say, else to CPU 0",
+        provenance="convention of the measurement; no routing is documented",
+    ),
     Assumption(name="kernel-time", value="0 unless the cost table says more", provenance="convention"),
     Assumption(
         name="coincidence",

@@ -127,6 +127,13 @@ class NextPeriod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HaltInPlace:
+    """Halt until the next release of a period of `ns` without an exit (exit-on-halt off): the CPU is held."""
+
+    ns: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """Take the spin lock `number`, spinning in the guest until it is free; no exit."""
 
@@ -155,6 +162,7 @@ Action = (
     | Give
     | Await
     | NextPeriod
+    | HaltInPlace
     | Lock
     | Unlock
 )
@@ -232,6 +240,8 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             yield _Piece(kind="w", fresh=True)
         case NextPeriod():
             yield _Piece(kind="n", value=action.ns, fresh=True)
+        case HaltInPlace():
+            yield _Piece(kind="h", value=action.ns, fresh=True)
         case Lock():
             yield _Piece(kind="k", value=action.number, fresh=True)
         case Unlock():
@@ -255,7 +265,7 @@ def access_cause(access: Access, memory: GuestMemory | None) -> Cause | None:
 def _operate(action: Operate, terms: Terms) -> Iterator[_Piece]:
     row = operation(terms, action.vdev, action.name)
     for _ in range(action.count):
-        yield from (_Piece(cause=Cause.VDEV) for _ in range(row.registers))
+        yield from (_Piece(cause=Cause.PORT if row.ports else Cause.VDEV) for _ in range(row.registers))
         yield from (_Piece(cause=Cause.INTERRUPT) for _ in range(row.interrupts))
 
 
@@ -305,10 +315,16 @@ def _joined(pieces: Iterable[_Piece], terms: Terms) -> tuple[Burst, ...]:
 def engine_costs(terms: Terms) -> Costs:
     """What the scheduler's own acts cost where vCPUs are scheduled.
 
-    A preempted vCPU leaves its guest, is switched, and enters again later (QNX Hypervisor, "Scheduling").
+    A preempted vCPU leaves its guest, is switched, and enters again later (QNX Hypervisor, "Scheduling");
+    one whose CPU takes an interrupt of the host leaves and enters without a switch.
     """
     switch = terms.costs.ns("context-switch") + terms.costs.ns("exit-entry")
-    return Costs(switch_ns=switch, ipi_ns=terms.costs.ns("ipi"), migration_ns=terms.costs.ns("migration"))
+    return Costs(
+        switch_ns=switch,
+        ipi_ns=terms.costs.ns("ipi"),
+        migration_ns=terms.costs.ns("migration"),
+        interrupt_ns=exit_ns(terms, Cause.HOST_INTERRUPT),
+    )
 
 
 def with_ticks(actions: Iterable[Action], period: Nanoseconds, handler_ns: Nanoseconds) -> Iterator[Action]:

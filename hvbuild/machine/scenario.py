@@ -32,7 +32,8 @@ class Burst:
 
     Kinds: i block and be woken exactly `value` later, t sleep on the timer, y yield, p give thread
     `value` a token, w and m wait (semaphore, reply), c go on, n wait for the next release of a period
-    of `value`, k and u take and give back spin lock `value`. `host` marks the host's work for a guest exit.
+    of `value`, h halt in place for it and keep the CPU, k and u take and give back spin lock `value`.
+    `host` marks the host's work for a guest exit.
     """
 
     run_ns: int
@@ -53,7 +54,11 @@ class Sporadic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
-    """One host thread: a vCPU, a driver, a service thread."""
+    """One host thread: a vCPU, a driver, a service thread.
+
+    `irq_cpu` takes the interrupt that wakes it, None: the CPU that the scenario names for all. The guest of
+    a `vcpu` is left for every interrupt that its CPU takes; that shows where such an exit costs something.
+    """
 
     id: int
     prio: int
@@ -67,6 +72,8 @@ class Thread:
     critical: bool = False
     io_wake: bool = False
     loop: bool = True
+    irq_cpu: int | None = None
+    vcpu: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

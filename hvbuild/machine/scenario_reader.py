@@ -52,6 +52,7 @@ _THREAD = frozenset(
         "start_cpu",
         "critical",
         "io_wake",
+        "irq_cpu",
         "loop",
         "bursts",
     )
@@ -203,6 +204,7 @@ def _read_thread(reader: _Reader, value: object, path: str) -> Thread | None:
     prio = reader.integer(node, path, "prio", 1, MAX_PRIORITY, None)
     policy = reader.word(node, path, "policy", tuple(POLICIES), None)
     mask = reader.integer(node, path, "runmask", 1, (1 << reader.cpus) - 1, -1)
+    taker = reader.integer(node, path, "irq_cpu", 0, reader.cpus - 1, -1)
     return Thread(
         id=reader.integer(node, path, "id", 0, reader.threads - 1, None),
         prio=prio,
@@ -214,6 +216,7 @@ def _read_thread(reader: _Reader, value: object, path: str) -> Thread | None:
         start_cpu=reader.integer(node, path, "start_cpu", 0, reader.cpus - 1, 0),
         critical=reader.boolean(node, path, "critical", False),
         io_wake=reader.boolean(node, path, "io_wake", False),
+        irq_cpu=None if taker == -1 else taker,
         loop=reader.boolean(node, path, "loop", True),
         bursts=_read_bursts(reader, node, path),
     )

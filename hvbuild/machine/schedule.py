@@ -22,6 +22,7 @@ class Costs:
     switch_ns: int = 0
     ipi_ns: int = 0
     migration_ns: int = 0
+    interrupt_ns: int = 0
 
     @property
     def settings(self) -> dict[str, int]:
@@ -30,13 +31,15 @@ class Costs:
             "COST_SWITCH": self.switch_ns,
             "COST_IPI": self.ipi_ns,
             "COST_MIGRATION": self.migration_ns,
+            "COST_INTERRUPT": self.interrupt_ns,
             "COSTED": int(self != FREE),
         }
 
 
 FREE = Costs()
 
-GUEST, HOST, SPINNING, SWITCH, HOLDING = at.GUEST, at.HOST, at.SPINNING, at.SWITCH, at.HOLDING
+GUEST, HOST, SPINNING, HOLDING = at.GUEST, at.HOST, at.SPINNING, at.HOLDING
+SWITCH, INTERRUPT, HALTING = at.SWITCH, at.INTERRUPT, at.HALTING
 
 
 class Segment(NamedTuple):
@@ -51,12 +54,19 @@ class Segment(NamedTuple):
     end: int
     mode: int = GUEST
 
+    @property
+    def is_overhead(self) -> bool:
+        """True for time of the host between the thread's own: it is no thread's work."""
+        return self.mode in (SWITCH, INTERRUPT)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreadTotals:
     """What one thread got and waited for; times in nanoseconds.
 
-    `cpu_ns` is all it ran, of which `host_ns` was host work for guest exits and `spin_ns` spinning.
+    `cpu_ns` is all it ran, of which `host_ns` was host work for guest exits, `spin_ns` spinning and `halt_ns`
+    halted in place;
+    `interrupted` is how often it left its guest for an interrupt of the host that did not cost it its CPU.
     `longest_ready_ns` is the longest READY stretch, from `longest_ready_at`; `worst_latency_ns` the
     longest from a wake-up to running. A job ends when the thread waits; its response counts from its release.
     """
@@ -65,8 +75,10 @@ class ThreadTotals:
     cpu_ns: int
     host_ns: int
     spin_ns: int
+    halt_ns: int
     preemptions: int
     exits: int
+    interrupted: int
     longest_ready_ns: int
     longest_ready_at: int
     worst_latency_ns: int
@@ -184,8 +196,10 @@ def _lean_totals(thread: int, place: int, result: LeanResult) -> ThreadTotals:
         cpu_ns=sums[lean.J_CPU],
         host_ns=0,
         spin_ns=0,
+        halt_ns=0,
         preemptions=sums[lean.J_PREEMPTED],
         exits=0,
+        interrupted=0,
         longest_ready_ns=sums[lean.J_WAIT],
         longest_ready_at=sums[lean.J_WAIT_AT],
         worst_latency_ns=sums[lean.J_LATENCY],
@@ -276,8 +290,10 @@ def _thread_totals(m: at.Memory, t: int) -> ThreadTotals:
         cpu_ns=m[t + at.CPU_NS],
         host_ns=m[t + at.HOST_NS],
         spin_ns=m[t + at.SPIN_NS],
+        halt_ns=m[t + at.HALT_NS],
         preemptions=m[t + at.PREEMPTED],
         exits=m[t + at.EXITS],
+        interrupted=m[t + at.INTERRUPTED],
         longest_ready_ns=m[t + at.WORST_WAIT],
         longest_ready_at=m[t + at.WORST_WAIT_AT],
         worst_latency_ns=m[t + at.FIRST_WAIT],
@@ -314,7 +330,7 @@ def schedule_json(schedule: Schedule) -> dict[str, object]:
 
     Overhead of the host is no segment; where there is any, it is listed per CPU.
     """
-    bare = join([Segment(s.cpu, s.thread, s.start, s.end) for s in schedule.segments if s.mode != SWITCH])
+    bare = join([Segment(s.cpu, s.thread, s.start, s.end) for s in schedule.segments if not s.is_overhead])
     found: dict[str, object] = {
         "format": "schedule/1",
         "segments": [[s.cpu, s.thread, s.start, s.end] for s in bare],

@@ -1,6 +1,6 @@
 """One run of a whole system: its boot, its threads under their loads, and the bounds beside what was seen."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -10,10 +10,11 @@ from hvbuild.machine.bounds import Bound, Request, response_bound
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
-from hvbuild.machine.exits import Terms
+from hvbuild.machine.exits import Cause, Terms
+from hvbuild.machine.guesttime import GuestTime, guest_time, running
 from hvbuild.machine.loads import Load, load_of
-from hvbuild.machine.memory import build_memory
-from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
+from hvbuild.machine.memory import MemoryTerms, build_memory
+from hvbuild.machine.parts import CLOCK_CPU, Job, Part, irq_cpu_of, jobs_of, scenario_of
 from hvbuild.machine.profiles import Profile
 from hvbuild.machine.program import engine_costs
 from hvbuild.machine.schedule import Costs, Schedule, simulate
@@ -31,7 +32,7 @@ _UNKNOWN_HZ = 1_000_000_000  # where a board names no frequency
 class Question:
     """What is asked of a system: how long it runs, by which rules, at which end of the costs.
 
-    `workload` None: the declared loads.
+    `workload` None: the declared loads; `host_memory` (bytes held by the host) None: the declared need.
     """
 
     until_ns: int
@@ -39,6 +40,7 @@ class Question:
     level: Level = Level.TYPICAL
     workload: Workload | None = None
     fast: bool = False
+    host_memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,13 +165,33 @@ class Simulation:
         aps = self.schedule.scenario.aps
         return partition_delay(aps.window_ms * 1_000_000, budget_percents(aps)) if aps is not None else None
 
+    @cached_property
+    def guest_times(self) -> dict[str, GuestTime]:
+        """What each vCPU got of the time in which it had work; one that never rests has it all the time."""
+        horizon = self.schedule.scenario.horizon_ns
+        rows: dict[str, GuestTime] = {}
+        for number, load in enumerate(self.loads):
+            thread = load.thread
+            if thread.is_vcpu:
+                jobs = self.jobs.get(thread.name, ())
+                spans = [(job.released, job.released + job.response(horizon)) for job in jobs]
+                timed = thread.demand is not None and thread.demand.by_timer
+                due = [job.released for job in jobs] if timed else []
+                ran = running(self.schedule.segments, number)
+                rows[thread.name] = guest_time(ran, spans or [(0, horizon)], due)
+        return rows
+
     def exits(self, load: Load) -> dict[str, int]:
         """How often the guest was left, by cause, in the activations that were completed."""
         done = sum(job.done is not None for job in self.jobs.get(load.thread.name, ()))
         number = self.loads.index(load)
         rows = {cause.value: count * done for cause, count in load.exits.items() if count * done}
-        preempted = self.schedule.threads[number].preemptions if load.thread.is_vcpu else 0
-        return {**rows, "preemption": preempted} if preempted else rows
+        totals = self.schedule.threads[number]
+        host = {
+            Cause.HOST_INTERRUPT.value: totals.interrupted,
+            Cause.PREEMPTION.value: totals.preemptions if load.thread.is_vcpu else 0,
+        }
+        return rows | {name: count for name, count in host.items() if count}
 
 
 def costs_of(board: Board, level: Level) -> CostTable:
@@ -182,7 +204,8 @@ def costs_of(board: Board, level: Level) -> CostTable:
 def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Question) -> Simulation:
     """The boot of `system`, then `question.until_ns` of its life with every guest that came up."""
     named = titled(system, plan)
-    started = boot(build_memory(named, shapes), costs_of(plan.stack.board, question.level))
+    memory = build_memory(named, shapes, MemoryTerms(kept=question.host_memory))
+    started = boot(memory, costs_of(plan.stack.board, question.level))
     down = frozenset(vm.label for vm in named.vms if started.up_at(vm.label) is None)
     bench = Bench(plan, named, question, down)
     parts = [load.part for load in bench.loads]
@@ -207,11 +230,23 @@ def _bound(bench: Bench, thread: HostThread) -> Bound:
         more.append(partial(_turns, int(bench.system.host.tick), engine.switch_ns))
     if engine.migration_ns:
         more.append(partial(_once, len(near) * engine.migration_ns))
+    if engine.interrupt_ns and len(thread.cpus) == 1:
+        more += _interruptions(bench, min(thread.cpus))
     return response_bound(bench, thread, bench.threads, more=more)
 
 
-def _turns(tick: int, switch_ns: int, window: int) -> int:
-    return (-(-window // tick) + 1) * switch_ns
+def _interruptions(bench: Bench, cpu: int) -> Iterator[Request]:
+    """What vCPUs on `cpu` lose by being left for the clock and for what wakes other threads."""
+    cost = bench.engine.interrupt_ns
+    if cpu == CLOCK_CPU:
+        yield partial(_turns, int(bench.system.host.tick), cost)
+    for load in bench.loads:
+        if load.part.period_ns and irq_cpu_of(bench, load.thread) == cpu:
+            yield partial(_turns, load.part.period_ns, cost)
+
+
+def _turns(period: int, cost: int, window: int) -> int:
+    return (-(-window // period) + 1) * cost
 
 
 def _once(cost: int, _window: int) -> int:

@@ -1,6 +1,8 @@
 """The host threads of a system with what each asks of its CPUs: vCPUs as read back, loads from the plan."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from hvbuild.model.guest import Demand
 from hvbuild.model.host import Service
@@ -19,7 +21,8 @@ DEFAULT_SCHED = RoundRobin(10)
 class HostThread:
     """A vCPU (`name` is `guest/number`) or a host service, and its load; `cpus` None: a missing cluster.
 
-    `guest` is empty for a service. `demand` None: nobody said what it asks for.
+    `guest` is empty for a service. `demand` None: nobody said what it asks for. `vdevs` are the types of its
+    guest's vdevs by name. `halts_in_place`: it keeps its CPU when it has nothing to do.
     """
 
     name: str
@@ -29,6 +32,8 @@ class HostThread:
     cpus: frozenset[int]
     partition: str
     demand: Demand | None
+    halts_in_place: bool = False
+    vdevs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     sched_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     placement_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
@@ -51,7 +56,7 @@ class HostThread:
     @property
     def rests(self) -> bool:
         """True when it never asks for its CPU: an idle load, or none that anybody named."""
-        return self.demand is None or self.demand.pattern == "idle"
+        return not self.halts_in_place and (self.demand is None or self.demand.pattern == "idle")
 
     @property
     def spelled(self) -> str:
@@ -146,6 +151,8 @@ def _vcpus(
                 cpus=_allowed(vcpu, launch, system.host, everything),
                 partition=vcpu.partition or (launch.partition if launch is not None else None) or "System",
                 demand=demands[number] if number < len(demands) else None,
+                halts_in_place=vm.halts_in_place,
+                vdevs=MappingProxyType({row.name: row.type for row in guest.vdevs} if guest else {}),
                 origin=written.origin or (guest.origin if guest is not None else vm.origin),
                 sched_origin=written.sched_origin or written.origin,
                 placement_origin=written.placement_origin or written.origin,

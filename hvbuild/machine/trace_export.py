@@ -2,13 +2,31 @@
 
 from collections.abc import Iterator, Mapping
 
-from hvbuild.machine.schedule import GUEST, HOLDING, HOST, SPINNING, SWITCH, Schedule, Segment
+from hvbuild.machine.schedule import (
+    GUEST,
+    HALTING,
+    HOLDING,
+    HOST,
+    INTERRUPT,
+    SPINNING,
+    SWITCH,
+    Schedule,
+    Segment,
+)
 
 _CPUS = 1  # process numbers of the trace
 _THREADS = 2
 _PARTITIONS = 3
 _INTERRUPTS = 4
-_MODE = {GUEST: "guest", HOST: "exit", SPINNING: "spin", SWITCH: "switch", HOLDING: "holds lock"}
+_MODE = {
+    GUEST: "guest",
+    HOST: "exit",
+    SPINNING: "spin",
+    SWITCH: "switch",
+    INTERRUPT: "host interrupt",
+    HOLDING: "holds lock",
+    HALTING: "halted in place",
+}
 _LABELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _IDLE = "."
 
@@ -51,9 +69,9 @@ def _metadata(kind: str, process: int, track: int, name: str) -> dict[str, objec
 def _slices(segment: Segment, called: Mapping[int, str], from_ns: int) -> Iterator[dict[str, object]]:
     mode = _MODE[segment.mode]
     time = {"ts": _us(from_ns + segment.start), "dur": _us(segment.end - segment.start)}
-    on_cpu = called[segment.thread] if segment.mode != SWITCH else "switch"
+    on_cpu = mode if segment.is_overhead else called[segment.thread]
     yield {"ph": "X", "name": on_cpu, "cat": mode, "pid": _CPUS, "tid": segment.cpu, **time}
-    if segment.mode != SWITCH:
+    if not segment.is_overhead:
         on_thread = f"CPU {segment.cpu}" if segment.mode == GUEST else f"CPU {segment.cpu}, {mode}"
         yield {"ph": "X", "name": on_thread, "cat": mode, "pid": _THREADS, "tid": segment.thread, **time}
 
@@ -65,7 +83,7 @@ def _arrows(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
     """
     starts: dict[int, list[int]] = {}
     for segment in schedule.segments:
-        if segment.mode != SWITCH:
+        if not segment.is_overhead:
             starts.setdefault(segment.thread, []).append(segment.start)
     places = dict.fromkeys(starts, 0)
     for number, (time, cpu, thread) in enumerate(schedule.interrupts, 1):
@@ -109,7 +127,7 @@ def _use_per_tick(schedule: Schedule, part: int, ticks: int) -> list[int]:
     tick = schedule.scenario.tick_ns
     used = [0] * ticks
     for segment in schedule.segments:
-        if segment.thread not in members or segment.mode == SWITCH:
+        if segment.thread not in members or segment.is_overhead:
             continue
         start = segment.start
         while start < segment.end:

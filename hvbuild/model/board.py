@@ -31,6 +31,15 @@ class RegionsBy(StrEnum):
     """The startup option `-r addr,size`: kept out of system RAM, not named in asinfo."""
 
 
+class BringUp(StrEnum):
+    """How the board's cores other than the first are started."""
+
+    PSCI = "psci"
+    SPIN_TABLE = "spin-table"
+    ACPI_PARKING = "acpi-parking"
+    INIT_SIPI = "init-sipi"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """One pCPU: its kind, highest frequency in Hz and capacity (1024: the fastest kind of the board)."""
@@ -76,6 +85,37 @@ class Device:
     controller: bool = False
     source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutedLine:
+    """One interrupt (`line`: the host's number) and the pCPU that takes it."""
+
+    line: int
+    cpu: int
+    source: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterruptRouting:
+    """Which pCPU takes which interrupt: `lines` first, `cpu` for every other one.
+
+    Where a board says nothing it is CPU 0, as in the measurement of the published kernel; QNX documents none.
+    """
+
+    cpu: int = 0
+    lines: tuple[RoutedLine, ...] = ()
+    source: str = "assumed: CPU 0, which takes the clock's, too (convention of the measurement)"
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    def taker(self, line: int | None) -> int:
+        """The pCPU that takes interrupt `line`; that of any other for None."""
+        return next((row.cpu for row in self.lines if row.line == line), self.cpu)
+
+    def source_of(self, line: int | None) -> str:
+        """Where it is known from that this pCPU takes it."""
+        return next((row.source for row in self.lines if row.line == line), self.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +167,7 @@ class BoardStartup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The facts of one board. `smmu` None: not known."""
+    """The facts of one board. `smmu`, `bring_up` None: not known."""
 
     name: str
     title: str
@@ -145,6 +185,8 @@ class Board:
     disk: tuple[DiskStep, ...] = ()
     cost_class: str = "el2-host"
     costs: tuple[Cost, ...] = ()
+    routing: InterruptRouting = InterruptRouting()
+    bring_up: BringUp | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
     def device(self, name: str) -> Device | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from hvbuild.catalog import Catalog
 from hvbuild.model.vm import (
+    FALSE_WORDS,
     Logger,
     Option,
     Pass,
@@ -25,7 +26,6 @@ from hvbuild.model.vm import (
 from hvbuild.units import read_number, read_qvm_address
 
 _TRUE = frozenset({"on", "1", "yes", "true"})
-_FALSE = frozenset({"off", "0", "no", "false"})
 
 
 def canonical(vm: VmConfig, catalog: Catalog) -> VmConfig:
@@ -99,7 +99,7 @@ def plain_value(form: str, value: str) -> str:
         address = read_qvm_address(value)
         return f"{address:#x}" if address is not None else value
     if form in ("boolean", "tristate"):
-        return "on" if value in _TRUE else "off" if value in _FALSE else value
+        return "on" if value in _TRUE else "off" if value in FALSE_WORDS else value
     return value.lower() if form == "mac" else value
 
 

@@ -116,12 +116,28 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VdevUse:
+    """`count` operations `name` of a driver on the guest's vdev `vdev`, in one activation."""
+
+    vdev: str
+    name: str
+    count: int
+
+    @property
+    def spelled(self) -> str:
+        """As it is written: `disk.request`."""
+        return f"{self.vdev}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
     """What a thread asks of its CPU: `work` of running time each `period`, to be done within `bound`.
 
     `pattern` is periodic, sporadic, bursty, busy (always ready; then `period` and `work` are None) or idle.
     `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
-    holds the reason when the load was assumed, not specified.
+    holds the reason when the load was assumed, not specified. `interrupt` is the host interrupt that starts
+    an activation, `interrupt_cpu` the pCPU that takes it where that is not what the board says. `accesses`
+    are register accesses of no device in particular, `uses` the operations on vdevs of the guest.
     """
 
     pattern: str
@@ -130,9 +146,17 @@ class Demand:
     bound: Nanoseconds | None = None
     burst: int = 1
     accesses: int = 0
+    uses: tuple[VdevUse, ...] = ()
     spinlock: Nanoseconds | None = None
+    interrupt: int | None = None
+    interrupt_cpu: int | None = None
     assumed: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def by_timer(self) -> bool:
+        """True when a timer starts each activation: a periodic load that names no interrupt."""
+        return self.pattern == "periodic" and self.interrupt is None and self.interrupt_cpu is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from types import MappingProxyType
 
-from hvbuild.model.board import Device
+from hvbuild.model.board import BringUp, Device, InterruptRouting
 from hvbuild.model.evidence import GuestFacts
 from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Sched, VmConfig
 from hvbuild.ranges import AddressRange
@@ -106,6 +106,8 @@ class HostFacts:
     smmu: bool | None = None
     smmuman: bool | None = None
     gic: int | None = None
+    routing: InterruptRouting = InterruptRouting()
+    bring_up: BringUp | None = None
     address_bits: int | None = None
     tick: Nanoseconds = TICK
     region_order: tuple[str, ...] | None = None

@@ -309,6 +309,10 @@ class Verbatim:
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
+# How qvm reads a boolean that is false (QNX Hypervisor 7.1, vm/variables).
+FALSE_WORDS = frozenset({"off", "0", "no", "false"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmConfig:
     """One VM as qvm would build it. Sequences whose order qvm or the guest can see keep it."""
@@ -332,6 +336,12 @@ class VmConfig:
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     system_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     cmdline_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def halts_in_place(self) -> bool:
+        """True when a halt of the guest is no exit (`exit-on-halt` off): an idle vCPU keeps its pCPU."""
+        found = [row.value for row in self.settings if row.variable == "exit-on-halt" and row.vcpu is None]
+        return bool(found) and found[-1].lower() in FALSE_WORDS
 
     @property
     def label(self) -> str:

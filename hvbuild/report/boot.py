@@ -42,6 +42,7 @@ def boot_data(boot: Boot) -> dict[str, object]:
             for step in boot.steps
         ],
         "exits": [{"vm": row.vm, "code": row.code, "message": row.message} for row in boot.exits],
+        "left_bytes": boot.left,
         "stalls": [{"vm": row.vm, "reason": row.reason} for row in boot.stalls],
     }
 

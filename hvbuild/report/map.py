@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hvbuild.machine.memory import MachineMemory
 from hvbuild.model.system import NO_TIME, HostPartition, System
 from hvbuild.model.vm import Fifo, RoundRobin, Sched, Sporadic, VmConfig
 from hvbuild.ranges import AddressRange
@@ -22,6 +23,7 @@ from hvbuild.report.ownership import (
 )
 from hvbuild.report.style import PLAIN, Role, Style
 from hvbuild.report.tables import Row, table
+from hvbuild.report.translation import reach_rows, table_rows
 from hvbuild.source import Origin
 from hvbuild.units import duration_text, size_text
 
@@ -42,10 +44,23 @@ class Section:
     rows: tuple[dict[str, str], ...] = ()
 
 
-def system_map(system: System, window_size: WindowSize) -> tuple[Section, ...]:
-    """The sections of the map: each guest's, then the host's; empty ones are left out."""
-    sections = [section for vm in system.vms for section in _guest_sections(system, vm, window_size)]
-    return tuple(section for section in (*sections, *_host_sections(system)) if section.rows)
+def system_map(
+    system: System, window_size: WindowSize, memory: MachineMemory | None = None
+) -> tuple[Section, ...]:
+    """The sections of the map: each guest's, then the host's; empty ones are left out.
+
+    With the machine's `memory` also each guest's tables, and what passed devices reach by DMA.
+    """
+    sections: list[Section] = []
+    for index, vm in enumerate(system.vms):
+        sections += _guest_sections(system, vm, window_size)
+        guests = [guest for guest in (memory.guests if memory else ()) if guest.index == index]
+        tables = tuple(row for guest in guests for row in table_rows(guest))
+        sections.append(Section(key="tables", title="second translation", of=vm.label, rows=tables))
+    sections += _host_sections(system)
+    reached = tuple(reach_rows(memory)) if memory is not None else ()
+    sections.append(Section(key="dma", title="DMA of passed devices", rows=reached))
+    return tuple(section for section in sections if section.rows)
 
 
 def map_text(sections: Iterable[Section], style: Style = PLAIN) -> str:

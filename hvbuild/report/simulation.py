@@ -7,11 +7,15 @@ analysis and are named so.
 from collections.abc import Iterator
 
 from hvbuild.machine.findings import Seen
+from hvbuild.machine.guesttime import GuestTime
 from hvbuild.machine.loads import Load
 from hvbuild.machine.measures import ThreadMeasure, cpu_measures, partition_measures, thread_measures
+from hvbuild.machine.parts import irq_cpu_of
 from hvbuild.machine.simulation import Simulation
 from hvbuild.machine.threads import HostThread, cpus_text
 from hvbuild.machine.trace_export import label, timeline
+from hvbuild.model.guest import VdevUse
+from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.report.boot import boot_data, boot_text
 from hvbuild.report.outcome import Outcome
 from hvbuild.report.tables import Row, table
@@ -42,7 +46,8 @@ def simulation_text(simulated: Simulated) -> str:
         title(simulated) + "\n",
         "boot, before the run\n" + boot_text(run.boot),
         timeline_text(run),
-        "observed, by thread\n" + threads_text(run) + _resting_text(run),
+        "observed, by thread\n" + threads_text(run) + _resting_text(run) + _interrupts_text(run),
+        _guest_times_text(run),
         "observed, by pCPU\n" + cpus_text_of(run),
         _partitions_text(run),
         _servers_text(run),
@@ -116,6 +121,7 @@ _THREAD_TITLES = (
     "CPU %",
     "exits %",
     "spin %",
+    "halted %",
     "response ms",
     "allowed ms",
     "bound ms",
@@ -146,6 +152,7 @@ def _thread_cells(run: Simulation, load: Load, measure: ThreadMeasure) -> tuple[
         percent(measure.share),
         percent(totals.host_ns / horizon) if totals.host_ns else "",
         percent(totals.spin_ns / horizon) if totals.spin_ns else "",
+        percent(totals.halt_ns / horizon) if totals.halt_ns else "",
         ms(response) if response is not None else "",
         ms(int(allowed)) if allowed is not None else "",
         ms(bound) if bound is not None else "",
@@ -169,6 +176,43 @@ def _resting_text(run: Simulation) -> str:
     text += f"idle: {idle}\n" if idle else ""
     down = ", ".join(sorted(run.bench.down))
     return text + (f"not up, not run: {down}\n" if down else "")
+
+
+def _guest_times_text(run: Simulation) -> str:
+    """What each vCPU lost while it had work, and what that does to timers and timeouts in its guest."""
+    rows = [
+        Row(
+            (
+                name,
+                ms(one.active_ns),
+                percent(one.stolen_ns / one.active_ns) if one.active_ns else "",
+                ms(one.pause_ns),
+                ms(one.pause_at_ns) if one.pause_ns else "",
+                ms(one.timer_late_ns) if one.timer_late_ns is not None else "",
+            )
+        )
+        for name, one in run.guest_times.items()
+    ]
+    titles = ("with work ms", "stolen %", "longest pause ms", "from ms", "timer late ms")
+    if not rows:
+        return ""
+    told = (
+        "a timeout in a guest that is shorter than its longest pause can run out on a guest in good order\n"
+    )
+    return "observed, guest time\n" + table(("vCPU", *titles), rows, right=titles) + told
+
+
+def _interrupts_text(run: Simulation) -> str:
+    """Which pCPU takes interrupts, and where that is known from."""
+    routing = run.bench.system.host.routing
+    text = f"interrupts on CPU {routing.cpu}: {routing.source}\n"
+    for load in run.loads:
+        demand, cpu = load.thread.demand, irq_cpu_of(run.bench, load.thread)
+        if demand is None or demand.by_timer or cpu == routing.cpu:
+            continue
+        said = "as its load says" if demand.interrupt_cpu is not None else routing.source_of(demand.interrupt)
+        text += f"{load.thread.name} is woken on CPU {cpu}: {said}\n"
+    return text
 
 
 def cpus_text_of(run: Simulation) -> str:
@@ -243,6 +287,7 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "threads": [_thread_data(run, load, measure) for load, measure in measured(run)],
         "resting": [thread.name for thread in run.resting],
         "down": sorted(run.bench.down),
+        "interrupts": _routing_data(run),
         "cpus": [
             {"cpu": c.cpu, "busy_ns": c.busy_ns, "overhead_ns": c.overhead_ns, "idle_ns": c.idle_ns}
             for c in cpu_measures(run.schedule)
@@ -251,6 +296,12 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "counters": dict(run.schedule.counters),
         "findings": [_seen_data(one) for one in simulated.seen],
     }
+
+
+def _routing_data(run: Simulation) -> dict[str, object]:
+    routing = run.bench.system.host.routing
+    lines = [{"line": row.line, "cpu": row.cpu, "source": row.source} for row in routing.lines]
+    return {"cpu": routing.cpu, "source": routing.source, "lines": lines}
 
 
 def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[str, object]:
@@ -263,11 +314,13 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "guest": thread.guest or None,
         "sched": sched_text(thread),
         "cpus": sorted(thread.cpus),
+        "woken_on_cpu": irq_cpu_of(run.bench, thread),
         "partition": thread.partition,
         "observed_share": round(measure.share, 6),
         "observed_cpu_ns": totals.cpu_ns,
         "observed_exit_ns": totals.host_ns,
         "observed_spin_ns": totals.spin_ns,
+        "observed_halted_ns": totals.halt_ns,
         "observed_latency_ns": measure.worst_latency_ns,
         "observed_ready_ns": measure.longest_ready.length,
         "observed_ready_from_ns": measure.longest_ready.start,
@@ -282,6 +335,31 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "preemptions_per_second": round(per_second(run, measure.preemptions), 3),
         "exits_per_second": round(exits_per_second(run, load), 3),
         "exits": run.exits(load),
+        "operations": [_use_data(thread, use) for use in thread.demand.uses] if thread.demand else [],
+        "guest_time": _guest_time_data(run.guest_times.get(thread.name)),
+    }
+
+
+def _use_data(thread: HostThread, use: VdevUse) -> dict[str, object]:
+    row = OPERATIONS[vdev_kind(thread.vdevs[use.vdev]), use.name]
+    return {
+        "operation": use.spelled,
+        "per_activation": use.count,
+        "registers": row.registers,
+        "interrupts": row.interrupts,
+        "source": row.source,
+    }
+
+
+def _guest_time_data(one: GuestTime | None) -> dict[str, object] | None:
+    if one is None:
+        return None
+    return {
+        "active_ns": one.active_ns,
+        "observed_stolen_ns": one.stolen_ns,
+        "observed_pause_ns": one.pause_ns,
+        "observed_pause_from_ns": one.pause_at_ns,
+        "observed_timer_late_ns": one.timer_late_ns,
     }
 
 

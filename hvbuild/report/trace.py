@@ -48,3 +48,7 @@ def _boot_events(boot: Boot) -> Iterator[dict[str, object]]:
         more = {"args": {"note": step.note}} if step.note else {}
         length = (step.end_ns - step.start_ns) / 1000
         yield {"ph": "X", "name": step.name, "cat": "boot", **place, "dur": length, **more}
+    for end in boot.exits:
+        place = {"pid": _BOOT, "tid": tracks[end.vm], "ts": end.at_ns / 1000}
+        note = {"args": {"note": end.message}}
+        yield {"ph": "i", "s": "t", "name": f"qvm exits {end.code}", "cat": "qvm exit", **place, **note}

@@ -77,6 +77,8 @@ def _host(
         smmu=board.smmu,
         smmuman=stack.host.smmuman is not None if mine else None,
         gic=board.gic,
+        routing=board.routing,
+        bring_up=board.bring_up,
         address_bits=board.address_bits,
         region_order=tuple(region.name for region in regions),
         size_cells=board.tree.size_cells if board.tree is not None else None,

@@ -18,7 +18,7 @@ from hvbuild.machine.measures import cpu_measures, starvations
 from hvbuild.machine.profiles import PUBLISHED, SDP71, SDP80, STRICT, Profile
 from hvbuild.machine.scenario import Aps, Burst, Partition, Scenario, Sporadic, Thread
 from hvbuild.machine.scenario_reader import read_scenario
-from hvbuild.machine.schedule import Costs, Schedule, Segment, join, schedule_json, simulate
+from hvbuild.machine.schedule import GUEST, HALTING, Costs, Schedule, Segment, join, schedule_json, simulate
 
 FEW = settings(max_examples=12, deadline=None)
 MS = 1_000_000
@@ -530,7 +530,7 @@ def test_underload_is_strict_priority(scenario: Scenario) -> None:
         scenario,
         cpus=1,
         threads=tuple(
-            replace(t, runmask=None, start_cpu=0, policy="f", sporadic=None, partition=0)
+            replace(t, runmask=None, start_cpu=0, irq_cpu=None, policy="f", sporadic=None, partition=0)
             for t in scenario.threads
         ),
     )
@@ -571,16 +571,108 @@ def test_zero_costs_are_the_bare_scheduler(scenario: Scenario, profile: Profile)
 
 
 @FEW
-@given(scenarios(partitions=True), st.integers(0, 50_000), st.integers(0, 50_000), st.integers(0, 50_000))
-def test_overhead_is_booked_apart(scenario: Scenario, switch: int, ipi: int, migration: int) -> None:
-    costs = Costs(switch_ns=switch, ipi_ns=ipi, migration_ns=migration)
+@given(scenarios(partitions=True), st.lists(st.integers(0, 50_000), min_size=4, max_size=4))
+def test_overhead_is_booked_apart(scenario: Scenario, amounts: list[int]) -> None:
+    switch, ipi, migration, interrupt = amounts
+    costs = Costs(switch_ns=switch, ipi_ns=ipi, migration_ns=migration, interrupt_ns=interrupt)
     schedule = simulate(scenario, PUBLISHED, costs=costs)
 
-    check_structure(replace(schedule, segments=tuple(s for s in schedule.segments if s.mode != 3)))
+    check_structure(replace(schedule, segments=tuple(s for s in schedule.segments if not s.is_overhead)))
     booked = [0] * scenario.cpus
     for s in schedule.segments:
-        booked[s.cpu] += s.end - s.start if s.mode == 3 else 0
+        booked[s.cpu] += s.end - s.start if s.is_overhead else 0
     assert booked == list(schedule.overhead_ns)
+
+
+@FEW
+@given(scenarios(partitions=True), st.integers(0, 3))
+def test_an_interrupt_arrives_where_its_thread_says_else_where_the_scenario_does(
+    scenario: Scenario, common: int
+) -> None:
+    made = replace(scenario, irq_cpu=common % scenario.cpus)
+    takers = {t.id: made.irq_cpu if t.irq_cpu is None else t.irq_cpu for t in made.threads}
+
+    for _, cpu, thread in simulate(made, PUBLISHED, interrupts=True).interrupts:
+        assert takers[thread] == cpu
+
+
+@pytest.mark.parametrize(("cpu", "ticks"), [(0, 9), (1, 0)])
+@pytest.mark.parametrize("cost", [0, 1, 700, 1_200_000])
+def test_a_guest_is_left_for_every_interrupt_of_its_cpu(cpu: int, ticks: int, cost: int) -> None:
+    """CPU 0 takes the clock's, CPU 1 those that wake thread 1: by then vCPU 0 has run on without it."""
+    mask = 1 << cpu
+    vcpu = Thread(id=0, prio=10, bursts=(Burst(100 * MS, 0, "c"),), runmask=mask, vcpu=True, loop=False)
+    woken = Thread(id=1, prio=5, bursts=(Burst(1, 3 * MS // 2, "i"),), runmask=4, irq_cpu=1)
+    horizon = 9 * MS + MS // 2
+    schedule = simulate(
+        Scenario(cpus=3, horizon_ns=horizon, threads=(vcpu, woken)),
+        costs=Costs(interrupt_ns=cost),
+        interrupts=True,
+    )
+    arrived = ticks if cpu == 0 else sum(at == 1 for _, at, _ in schedule.interrupts)
+    total = schedule.threads[0]
+
+    assert total.interrupted == (arrived if cost else 0)
+    assert total.cpu_ns + schedule.overhead_ns[cpu] == horizon
+    if cost < MS:  # else the next one comes before the guest is entered again
+        assert schedule.overhead_ns[cpu] == cost * arrived
+
+
+@FEW
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 40), st.integers(10, 60)), min_size=1, max_size=4),
+    TICKED,
+)
+def test_a_guest_that_halts_in_place_keeps_its_cpu_and_works_as_before(
+    rows: list[tuple[int, int, int]], profile: Profile
+) -> None:
+    """FIFO threads on one CPU: those at the highest priority halt in place, so nobody below them runs."""
+    top = max(prio for prio, _, _ in rows)
+    place = next(i for i, row in enumerate(rows) if row[0] == top)
+
+    def threads(kind: str) -> tuple[Thread, ...]:
+        return tuple(
+            Thread(
+                id=i,
+                prio=prio,
+                policy="f",
+                bursts=(Burst(work * 10_000, period * 10_000, kind if i == place else "n"),),
+                vcpu=True,
+            )
+            for i, (prio, work, period) in enumerate(rows)
+        )
+
+    horizon = 5 * MS
+    held = simulate(Scenario(cpus=1, horizon_ns=horizon, threads=threads("h")), profile)
+    free = simulate(Scenario(cpus=1, horizon_ns=horizon, threads=(threads("n")[place],)), profile)
+    before = sum(row.cpu_ns for row in held.threads[:place])
+
+    # equals that were ready first run before it, once
+    assert sum(row.cpu_ns for row in held.threads) == horizon
+    assert all(row.cpu_ns == 0 for row in held.threads[place + 1 :])
+    assert held.threads[place].cpu_ns == horizon - before
+    if not before:
+        one, alone = held.threads[place], free.threads[0]
+        assert one.cpu_ns - one.halt_ns == alone.cpu_ns
+        assert (one.jobs, one.worst_response_ns) == (alone.jobs, alone.worst_response_ns)
+
+
+def test_a_halted_guest_that_lost_its_cpu_goes_on_when_it_has_it_again() -> None:
+    """Released at 4 ms while a higher thread holds the CPU from 3 to 5 ms."""
+    vcpu = Thread(id=0, prio=10, policy="f", bursts=(Burst(MS, 4 * MS, "h"),), vcpu=True)
+    rival = Thread(id=1, prio=20, policy="f", bursts=(Burst(2 * MS, 100 * MS, "i"),), start_ns=3 * MS)
+    schedule = simulate(Scenario(cpus=1, horizon_ns=8 * MS, threads=(vcpu, rival)))
+    rows = [(s.thread, s.start // MS, s.end // MS, s.mode) for s in schedule.segments]
+
+    assert rows == [
+        (0, 0, 1, GUEST),
+        (0, 1, 3, HALTING),
+        (1, 3, 5, GUEST),
+        (0, 5, 6, GUEST),
+        (0, 6, 8, HALTING),
+    ]
+    assert schedule.threads[0].halt_ns == 4 * MS
+    assert schedule.threads[0].worst_response_ns == 2 * MS
 
 
 @FEW

@@ -19,6 +19,7 @@ from hvbuild.machine.guesttime import (
     false_timeout,
     firings,
     guest_counter,
+    guest_time,
     running,
     work_loop,
 )
@@ -30,6 +31,7 @@ from hvbuild.model.board import Device
 from hvbuild.model.system import System
 from hvbuild.model.vm import Pass, PassPci
 from hvbuild.ranges import AddressRange
+from hvbuild.report.map import map_data, system_map
 from hvbuild.units import Nanoseconds
 
 TERMS = Terms(costs=cost_table("el2-host", 1_000_000_000))
@@ -218,6 +220,59 @@ def test_devices_of_one_stream_reach_each_others_guests() -> None:
     assert foreign(memory, rows[0]) == memory.guest("b").allocated
 
 
+@pytest.mark.parametrize(
+    ("smmu", "manager", "flags", "said"),
+    [
+        (True, True, "rwd", ("contained", "1MiB of other guests, too", "work")),
+        (False, False, "rwd", ("refused", "nothing: its qvm does not start", "do not work")),
+        (
+            False,
+            False,
+            "rwn",
+            ("unrestricted", "all host memory, 1023MiB of it not its guest's", "do not work"),
+        ),
+        (None, True, "rwd", ("unknown", "not known", "do not work")),
+    ],
+)
+def test_the_map_says_what_a_device_reaches(
+    smmu: bool | None, manager: bool, flags: str, said: tuple[str, str, str]
+) -> None:
+    """With containment, too: the two devices share a stream id, so neither is told from the other."""
+    made = system(
+        vm("a", ram(0, MIB), passes=[passed(0xFE204000, 0x1000, flags)]),
+        vm("b", ram(0, MIB), passes=[passed(0xFE300000, 0x1000, flags)]),
+    )
+    memory = with_devices(made, smmu, manager)
+    data = map_data(system_map(memory.system, lambda _: None, memory))
+    host_part = data["host"]
+    assert isinstance(host_part, dict)
+    rows = host_part["dma"]
+
+    assert [(row["device"], row["owner"]) for row in rows] == [("spi", "guest a"), ("net", "guest b")]
+    assert [(row["DMA"], row["reaches"], row["guest addresses"]) for row in rows] == [said] * 2
+
+
+def test_the_map_says_what_the_tables_of_a_guest_take() -> None:
+    # one stretch of 1 MiB, and a page of pass-through, both below 2 MiB: a table of each level
+    memory = build_memory(system(vm("a", ram(0, MIB), passes=[passed(MIB, 0x1000)])), SHAPES)
+    data = map_data(system_map(memory.system, lambda _: None, memory))
+    guests = data["guests"]
+    assert isinstance(guests, dict)
+
+    assert guests["a"]["tables"] == [
+        {
+            "regime": "stage 2",
+            "bits": "40",
+            "levels": "3",
+            "mapped": "1028KiB",
+            "mappings": "2",
+            "table memory": "16KiB",  # two at the root, side by side for 40 bits
+            "longest walk": "3 reads",
+            "both walks": "19 reads",
+        }
+    ]
+
+
 # --- guest time --------------------------------------------------------------------------------------------
 
 RAN = Running((0, 300, 1000), (100, 500, 2000))
@@ -266,6 +321,27 @@ def test_guest_time_agrees_with_a_count_of_every_nanosecond(cuts: list[int], sta
     assert ran.next_at(start) == next((t for t in range(start, 2000) if live[t]), None)
     done = [t + 1 for t in range(start, 2000) if sum(live[start : t + 1]) == span]
     assert ran.after_work(start, span) == (done[0] if done else None)
+    pauses = "".join(" " if live[t] else "." for t in range(start, start + span)).split()
+    length, at = ran.longest_pause(start, start + span)
+    assert length == max(map(len, pauses), default=0)
+    assert not any(live[at : at + length])
+
+
+@settings(max_examples=80, deadline=None)
+@given(STRETCHES, STRETCHES, st.lists(st.integers(0, 1000), max_size=4))
+def test_what_a_vcpu_lost_is_its_time_with_work_less_what_it_ran_then(
+    cuts: list[int], work: list[int], due: list[int]
+) -> None:
+    ran = Running(tuple(cuts[::2]), tuple(cuts[1::2]))
+    spans = list(zip(work[::2], work[1::2], strict=True))
+    # a late job overlaps the next, whose time is then not counted twice
+    lost = guest_time(ran, [*spans, *((b - 1, b) for _, b in spans[-1:])], due)
+    late = [moment - t for t in due if (moment := ran.next_at(t)) is not None]
+
+    assert lost.active_ns == sum(b - a for a, b in spans)
+    assert lost.stolen_ns == lost.active_ns - sum(ran.total(a, b) for a, b in spans)
+    assert lost.pause_ns == max((ran.longest_pause(a, b)[0] for a, b in spans), default=0)
+    assert lost.timer_late_ns == (max(late) if late else None)
 
 
 def test_stolen_time_is_what_a_rival_takes() -> None:

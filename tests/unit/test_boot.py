@@ -12,7 +12,7 @@ from hvbuild.machine.costs import cost_table
 from hvbuild.machine.ending import ENDINGS, Way, ending_of
 from hvbuild.machine.memory import build_memory
 from hvbuild.machine.psci import SystemState
-from hvbuild.model.board import Cost
+from hvbuild.model.board import BringUp, Cost
 from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
 from hvbuild.model.system import HostFacts, HostService, Launch, System
 from hvbuild.report.boot import boot_text
@@ -79,6 +79,41 @@ def test_secondaries_follow_by_one_call_each() -> None:
     rows = [(s.name, s.note, s.end_ns - s.start_ns) for s in result.of("a") if s.name == "vCPU on"]
 
     assert rows == [("vCPU on", "CPU_ON 0x1", 1800 + 1500), ("vCPU on", "CPU_ON 0x2", 1800 + 1500)]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "note", "parts"),
+    [
+        (BringUp.PSCI, "PSCI CPU_ON", ("firmware-call", "core-on")),
+        (BringUp.SPIN_TABLE, "spin-table: store, sev", ("release-store",)),
+        (BringUp.ACPI_PARKING, "parking protocol: mailbox, SGI", ("release-store", "ipi")),
+        (BringUp.INIT_SIPI, "INIT, SIPI, SIPI", ("init-sipi",)),
+    ],
+)
+def test_the_boards_own_cores_start_as_the_board_does(
+    protocol: BringUp, note: str, parts: tuple[str, ...]
+) -> None:
+    made = system(vm("a", ram(0, MIB)))
+    made = replace(made, host=replace(made.host, cpus=4, bring_up=protocol))
+    rows = [step for step in booted(made).of("host") if step.name.startswith("pCPU")]
+    ns = sum(COSTS.ns(part) for part in parts)
+
+    assert [(step.name, step.note) for step in rows] == [(f"pCPU {n} on", note) for n in (1, 2, 3)]
+    assert [step.end_ns - step.start_ns for step in rows] == [ns] * 3
+    assert [step.after for step in rows] == [(step.number - 1,) for step in rows]
+
+
+def test_where_nobody_says_how_they_start_they_are_part_of_the_startup() -> None:
+    assert [step.name for step in booted(system(vm("a", ram(0, MIB)))).of("host")] == ["host startup"]
+
+
+def test_a_guest_on_x86_starts_its_vcpus_by_three_writes_to_its_apic() -> None:
+    made = system(vm("a", ram(0, MIB), cpus=2), facts=host((0x80000000, 64 * MIB), architecture="x86_64"))
+    (row,) = [step for step in booted(made).of("a") if step.name == "vCPU on"]
+
+    assert row.note == "INIT, SIPI, SIPI"
+    # entry 1500, trapped register 500, interrupt to another CPU 1000; then the switch to the new thread
+    assert row.end_ns - row.start_ns == 3 * (1500 + 500 + 1000) + 1500
 
 
 def test_a_guest_short_by_one_page_ends_with_64_and_the_others_start() -> None:

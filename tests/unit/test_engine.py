@@ -1,6 +1,7 @@
 """The engine's smaller promises: reading, legs of output, costs, speeds, locks, exports, profiles."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -98,6 +99,10 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         "aps.partitions[1].budget",
     ),
     "event": ({"events": [{"t": 1, "op": "prio", "thread": 3, "prio": 4}]}, "events[0].thread"),
+    "irq": (
+        {"threads": [{"id": 0, "prio": 9, "policy": "f", "irq_cpu": 9, "bursts": [[1, 1]]}]},
+        "threads[0].irq_cpu",
+    ),
     "op": ({"events": [{"t": 1, "op": "kill", "thread": 0}]}, "events[0].op"),
 }
 
@@ -296,6 +301,11 @@ def test_what_a_profile_cannot_run_is_refused() -> None:
 @pytest.mark.laws
 def test_the_compiled_engines_give_the_same_schedules() -> None:
     pytest.importorskip("numba")
-    for scenario in (spin_scenario(), Scenario(cpus=2, horizon_ns=90 * MS, threads=(hog(0, 5), hog(1, 5)))):
+    left = replace(hog(0, 5), vcpu=True), replace(hog(1, 5), irq_cpu=1)
+    halted = Thread(id=0, prio=9, bursts=(Burst(MS, 3 * MS, "h"),), vcpu=True)
+    pairs = [Scenario(cpus=2, horizon_ns=90 * MS, threads=row) for row in (left, (halted, left[1]))]
+    for scenario in (spin_scenario(), *pairs):
         for profile in PROFILES:
-            assert simulate(scenario, profile) == simulate(scenario, profile, fast=True)
+            for costs in (Costs(), Costs(switch_ns=900, interrupt_ns=1500)):
+                plain = simulate(scenario, profile, costs=costs)
+                assert plain == simulate(scenario, profile, costs=costs, fast=True)

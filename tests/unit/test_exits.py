@@ -8,7 +8,6 @@ from hvbuild.machine.access import Access, Operation
 from hvbuild.machine.costs import DEFAULT_COSTS, Level, cost_table, free_table
 from hvbuild.machine.exits import (
     CAUSES,
-    OPERATIONS,
     SGI_GICV2,
     Cause,
     Tally,
@@ -36,6 +35,7 @@ from hvbuild.machine.program import (
 )
 from hvbuild.machine.scenario import Burst
 from hvbuild.model.board import Cost
+from hvbuild.model.operations import OPERATIONS
 from hvbuild.units import Nanoseconds
 
 GHZ = 1_000_000_000

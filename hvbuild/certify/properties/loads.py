@@ -111,11 +111,17 @@ def unions(sets: Iterable[frozenset[int]]) -> tuple[frozenset[int], ...]:
 
 
 def utilisation(ground: Ground, thread: HostThread) -> Fraction:
-    """The share of the board's fastest pCPU that `thread` asks for; a busy one asks for all of one."""
+    """The share of the board's fastest pCPU that `thread` asks for; a busy one asks for all of one.
+
+    One that halts in place takes all of the pCPU that it is on, whatever that can do.
+    """
     demand = thread.demand
-    if demand is None or thread.rests:
+    if thread.rests:
         return Fraction(0)
-    if demand.period is None or demand.work is None:
+    if thread.halts_in_place:
+        speeds = [ground.speeds[cpu] for cpu in thread.cpus if cpu < ground.cpus]
+        return Fraction(min(speeds, default=0), 1024)
+    if demand is None or demand.period is None or demand.work is None:
         return Fraction(1)
     burst = max(1, demand.burst)
     work = int(demand.work) * burst + ground.overhead_ns(thread)

@@ -17,12 +17,15 @@ from hvbuild.machine.engine.layout import (
     EXACT,
     EXIT_BURST,
     EXITS,
+    HALTED,
     HOLDS,
     IO_WAKE,
+    IRQ,
     IRQ_CPU,
     JOBS,
     K_BLOCKING,
     K_EXIT,
+    K_HALT,
     K_LOCK,
     K_NEXT,
     K_PERIOD,
@@ -80,7 +83,13 @@ from hvbuild.machine.engine.queues import heap_pop, heap_push
 from hvbuild.machine.engine.ready import ready
 from hvbuild.machine.engine.resched import block, set_runmask
 from hvbuild.machine.engine.sporadic import expire
-from hvbuild.machine.engine.switching import account, close_segment, start_work, write_segment
+from hvbuild.machine.engine.switching import (
+    account,
+    close_segment,
+    leave_guest,
+    start_work,
+    write_segment,
+)
 
 
 def refill_due(m: Memory) -> None:
@@ -95,14 +104,33 @@ def note_interrupt(m: Memory, t: int, c: int) -> None:
         write_segment(m, c, t, m[NOW], WAKE)
 
 
+def end_halt(m: Memory, t: int) -> None:
+    """The interrupt that `t` halted for has come: it goes on, at once if it has its CPU still."""
+    c = m[t + ON]
+    if c:
+        account(m, c)
+        close_segment(m, c)
+    m[t + HALTED] = 0
+    m[t + RELEASED] = m[NOW]
+    if c:
+        start_work(m, c, t)
+
+
 def wake_up(m: Memory) -> None:
     """An interrupt wakes the thread whose exact wake-up is due."""
     t = heap_pop(m, m[WAKE_HEAP])
     if m[t + IO_WAKE]:
         m[t + CRITICAL] = 1
-    note_interrupt(m, t, m[IRQ_CPU])
-    ready(m, t, m[IRQ_CPU])
-    settle(m, m[IRQ_CPU])
+    c = m[t + IRQ]
+    running = m[c + RUN]
+    note_interrupt(m, t, c)
+    if m[t + HALTED]:
+        end_halt(m, t)
+    else:
+        ready(m, t, c)
+    settle(m, c)
+    if running != t:
+        leave_guest(m, c, running)
 
 
 def give_token(m: Memory, t: int, c: int) -> None:
@@ -144,12 +172,30 @@ def next_burst(m: Memory, t: int) -> int:
     return burst
 
 
-def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
-    """Block the thread running on `c` for what its burst ends with, unless that has come already."""
+def note_job(m: Memory, t: int) -> None:
+    """A job of `t` ends, and with it the response to its release."""
     response = m[NOW] - m[t + RELEASED]
     m[t + JOBS] += 1
     m[t + RESPONSES] += response
     m[t + WORST_RESPONSE] = max(m[t + WORST_RESPONSE], response)
+
+
+def halt_in_place(m: Memory, c: int, t: int, period: int) -> None:
+    """The guest of `t` halts on `c` and keeps it until its next release, unless that has come already."""
+    note_job(m, t)
+    m[t + RELEASE] += period
+    if m[t + RELEASE] < m[NOW]:
+        m[t + RELEASED] = m[t + RELEASE]
+        return
+    close_segment(m, c)
+    m[t + HALTED] = 1
+    heap_push(m, m[WAKE_HEAP], t, m[t + RELEASE])
+    start_work(m, c, t)
+
+
+def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
+    """Block the thread running on `c` for what its burst ends with, unless that has come already."""
+    note_job(m, t)
     if kind == K_WAKE or (kind == K_SLEEP and m[EXACT]):
         heap_push(m, m[WAKE_HEAP], t, m[NOW] + value)
         block(m, c, BLOCKED)
@@ -180,6 +226,8 @@ def perform(m: Memory, c: int, t: int, kind: int, value: int) -> None:
         yield_cpu(m, c)
     elif kind == K_POST:
         give_token(m, value, c)
+    elif kind == K_HALT:
+        halt_in_place(m, c, t, value)
     elif kind == K_UNLOCK:
         release_lock(m, value)
     elif kind == K_LOCK:
@@ -248,6 +296,10 @@ def call(m: Memory) -> None:
     else:
         if m[t + IO_WAKE]:
             m[t + CRITICAL] = 1
+        running = m[c + RUN]
         note_interrupt(m, t, c)
         give_token(m, t, c)
+        settle(m, c)
+        leave_guest(m, c, running)
+        return
     settle(m, c)

@@ -75,7 +75,8 @@ COST_SWITCH = 60
 COST_IPI = 61
 COST_MIGRATION = 62
 SLICE_NS = 64  # exact mode: length of a slice
-COSTED = 63  # 1: any of the three is not zero
+COSTED = 63  # 1: any of the costs is not zero
+COST_INTERRUPT = 65  # a guest is left and entered again for an interrupt of the host
 
 # switches of a profile
 LAZY_REPLY = 70  # a reply does not disturb other CPUs
@@ -110,6 +111,7 @@ OVERHEAD = 10  # overhead booked on this CPU
 DEBT = 11  # overhead waiting to be paid by the next thread that runs here
 IDLE_NS = 12
 PAID_AT = 13  # when the overhead before the running thread's work is paid
+PAID_FOR = 14  # mode of that overhead
 CPU_SIZE = 16
 
 # --- thread ----------------------------------------------------------------------------------------
@@ -173,7 +175,12 @@ RESPONSES = 56  # sum of their times from wake-up to wait
 WORST_RESPONSE = 57
 RELEASED = 58  # when the present job was released
 HOLDS = 59  # spin locks held
-THREAD_SIZE = 60
+IRQ = 60  # the CPU record that takes the interrupt which wakes it
+VCPU = 61  # 1: its guest work is left when its CPU takes an interrupt
+INTERRUPTED = 62  # how often it was
+HALTED = 63  # 1: halted in place
+HALT_NS = 64
+THREAD_SIZE = 65
 
 # states
 NEW = 0
@@ -218,6 +225,7 @@ K_POST = 7  # p: give thread VALUE a token, or ready it
 K_LOCK = 8  # k: take spin lock VALUE, spinning while it is held
 K_UNLOCK = 9  # u: give it back
 K_EXIT = 10  # the list has ended
+K_HALT = 11  # h: halt in place until the next periodic release: the CPU is held, no work is done
 
 # modes of a segment
 GUEST = 0
@@ -226,6 +234,8 @@ SPINNING = 2
 SWITCH = 3  # context switch, migration, interrupt between CPUs
 HOLDING = 4  # guest work while holding a spin lock
 WAKE = 5  # no segment: an interrupt for the thread at this time
+HALTING = 7  # a guest halted in place
+INTERRUPT = 6  # an interrupt of the host while the vCPU ran: out of its guest and in again
 
 # --- spin lock
 LOCK_HOLDER = 0

@@ -10,6 +10,7 @@ from hvbuild.machine.engine.layout import (
     CHANGE_AT,
     CLOCK,
     CONSUMED,
+    COST_INTERRUPT,
     COST_MIGRATION,
     COST_SWITCH,
     COSTED,
@@ -22,12 +23,17 @@ from hvbuild.machine.engine.layout import (
     FIRST_WAIT,
     FIRST_WAIT_AT,
     FLAG,
+    HALT_NS,
+    HALTED,
+    HALTING,
     HOLDING,
     HOLDS,
     HOST_NS,
     ID,
     IDLE,
     INF,
+    INTERRUPT,
+    INTERRUPTED,
     LAST_CPU,
     LEFT,
     LOCK_HOLDER,
@@ -45,6 +51,7 @@ from hvbuild.machine.engine.layout import (
     P_TOTAL,
     P_USED,
     PAID_AT,
+    PAID_FOR,
     PART,
     POLICY,
     PRIO,
@@ -70,6 +77,7 @@ from hvbuild.machine.engine.layout import (
     SWITCH,
     SWITCHES,
     TRACING,
+    VCPU,
     WOKEN,
     WORK_FROM,
     WORST_WAIT,
@@ -149,6 +157,9 @@ def account(m: Memory, c: int) -> None:
     m[c + WORK_FROM] = now
     t = m[c + RUN]
     m[t + CPU_NS] += spent
+    if m[t + HALTED]:
+        m[t + HALT_NS] += spent
+        return
     if m[t + SPIN]:
         m[t + SPIN_NS] += spent
         return
@@ -161,7 +172,9 @@ def account(m: Memory, c: int) -> None:
 
 
 def mode_of(m: Memory, t: int) -> int:
-    """What the thread is doing: guest work (maybe holding a lock), host work of an exit, or spinning."""
+    """What the thread is doing: guest work (maybe holding a lock), host work of an exit, spinning, halted."""
+    if m[t + HALTED]:
+        return HALTING
     if m[t + SPIN]:
         return SPINNING
     return HOLDING if m[t + HOLDS] else m[m[t + BURST] + MODE]
@@ -190,7 +203,7 @@ def pay_overhead(m: Memory, c: int) -> None:
         m[c + OVERHEAD] += stop - since
         if m[TRACING]:
             m[NOW] = stop
-            write_segment(m, c, m[c + RUN], since, SWITCH)
+            write_segment(m, c, m[c + RUN], since, m[c + PAID_FOR])
             m[NOW] = now
         m[c + SINCE] = stop
 
@@ -253,11 +266,33 @@ def enter(m: Memory, c: int, t: int) -> None:
         if last != c:
             cost += m[COST_MIGRATION]
         m[c + WORK_FROM] = m[c + PAID_AT] = now + cost
+        m[c + PAID_FOR] = SWITCH
+    start_work(m, c, t)
+
+
+def leave_guest(m: Memory, c: int, t: int) -> None:
+    """The host took an interrupt on `c`; if vCPU `t`, which ran there, still does, it went out and in again.
+
+    One that lost its CPU pays for that when it comes back; one in host work has left its guest already.
+    """
+    if m[COST_INTERRUPT] == 0 or m[c + RUN] != t or not m[t + VCPU]:
+        return
+    if m[m[t + BURST] + MODE] and not m[t + HALTED]:
+        return
+    account(m, c)
+    close_segment(m, c)
+    m[t + INTERRUPTED] += 1
+    begin = max(m[NOW], m[c + PAID_AT])
+    m[c + WORK_FROM] = m[c + PAID_AT] = begin + m[COST_INTERRUPT]
+    m[c + PAID_FOR] = INTERRUPT
     start_work(m, c, t)
 
 
 def start_work(m: Memory, c: int, t: int) -> None:
     """Set when the burst of `t`, running on `c`, will end."""
+    if m[t + HALTED]:
+        m[c + END] = INF
+        return
     lock = m[t + SPIN]
     if lock:
         if m[lock + LOCK_HOLDER]:

@@ -57,7 +57,7 @@ from hvbuild.machine.engine.layout import (
 from hvbuild.machine.engine.leaving import settle
 from hvbuild.machine.engine.queues import heap_pop, highest
 from hvbuild.machine.engine.ready import send_ipi
-from hvbuild.machine.engine.switching import bill
+from hvbuild.machine.engine.switching import bill, leave_guest
 
 TIMERS_PER_TICK = 51  # the kernel's pool of events for one tick
 
@@ -162,4 +162,6 @@ def tick(m: Memory) -> None:
     m[CLOCK] = clock
     m[NEXT_TICK] += step
     expire_timers(m)
+    running = m[first + RUN]
     settle(m, first)
+    leave_guest(m, first, running)
