@@ -33,6 +33,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.certify.codes",
     "hvbuild.image.codes",
     "hvbuild.deploying",
+    "hvbuild.scenariofile",
     "hvbuild.simulating",
     "hvbuild.adopt.codes",
     "hvbuild.drift",

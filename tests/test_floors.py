@@ -19,7 +19,7 @@ FLOORS = (  # noqa: SIM905 - one storey a line
     " projectfile starting things threeway"
     " checking difference drift image_things linting matrix tree_things"
     " adopt building capturing family filechanges tasks"
-    " adopting certifying comparing deploying simulating testing"
+    " adopting certifying comparing deploying scenariofile simulating testing"
     " image planning pytest_plugin"
     " bundling imaging"
     " report commands cli __main__"

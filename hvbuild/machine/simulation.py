@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from types import MappingProxyType
 
 from hvbuild.machine.analysis import partition_delay, sporadic_interference
 from hvbuild.machine.boot import Boot, boot
@@ -31,13 +32,14 @@ _UNKNOWN_HZ = 1_000_000_000  # where a board names no frequency
 class Question:
     """What is asked of a system: how long it runs, by which rules, at which end of the costs.
 
-    `workload` None: the declared loads.
+    `workload` None: the declared loads. `explored` turns assumptions of the profile around.
     """
 
     until_ns: int
     profile: Profile
     level: Level = Level.TYPICAL
     workload: Workload | None = None
+    explored: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     fast: bool = False
 
 
@@ -187,7 +189,14 @@ def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Questi
     bench = Bench(plan, named, question, down)
     parts = [load.part for load in bench.loads]
     scenario = scenario_of(bench, parts, question.until_ns)
-    schedule = simulate(scenario, question.profile, costs=bench.engine, interrupts=True, fast=question.fast)
+    schedule = simulate(
+        scenario,
+        question.profile,
+        explored=question.explored,
+        costs=bench.engine,
+        interrupts=True,
+        fast=question.fast,
+    )
     return Simulation(bench=bench, boot=started, schedule=schedule, jobs=jobs_of(parts, schedule))
 
 

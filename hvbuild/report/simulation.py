@@ -58,9 +58,11 @@ def title(simulated: Simulated) -> str:
     dropped = ""
     if stack.host.partitions and not question.profile.partitions:
         dropped = ", which has no partitions: those declared are left out"
+    turned = "".join(f", `{name}` turned around" for name in question.explored)
     return (
         f"{stack.name}, variant {stack.variant}: {workload} for {duration_text(question.until_ns)}, "
-        f"{question.level.value} costs ({stack.board.cost_class}), profile {question.profile.name}{dropped}"
+        f"{question.level.value} costs ({stack.board.cost_class}), profile {question.profile.name}"
+        f"{turned}{dropped}"
     )
 
 
@@ -237,6 +239,7 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "variant": stack.variant,
         "workload": simulated.asked.workload or None,
         "profile": question.profile.name,
+        "explored": list(question.explored),
         "costs": {"class": stack.board.cost_class, "level": question.level.value},
         "until_ns": question.until_ns,
         "boot": boot_data(run.boot),
