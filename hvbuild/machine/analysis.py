@@ -72,8 +72,9 @@ def response_time(tasks: Sequence[Task], place: int) -> int | None:
 def sporadic_interference(budget: int, period: int, window: int, *, posix: bool) -> int:
     """The most time a sporadic server can take at its normal priority in any `window`.
 
-    POSIX rule: as a periodic task. The published rule refills in full, so that two budgets can run
-    back to back (deferrable-server style): at most 2C, then C per period.
+    POSIX rule: as a periodic task, where nothing displaces it. The published rule refills in full, so
+    that two budgets can run back to back (deferrable-server style): at most 2C, then C per period. Neither
+    holds for a server that is displaced (`machine.bounds` counts more there).
     """
     if window <= 0:
         return 0

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import MappingProxyType
 
-from hvbuild.machine.analysis import partition_delay, sporadic_interference
+from hvbuild.machine.analysis import partition_delay
 from hvbuild.machine.boot import Boot, boot
-from hvbuild.machine.bounds import Bound, Request, response_bound
+from hvbuild.machine.bounds import Bound, Request, response_bound, server_request
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
@@ -146,18 +146,20 @@ class Simulation:
 
     @cached_property
     def servers(self) -> dict[str, int]:
-        """For each sporadic thread the most that it can take at its priority in any one period, in ns."""
-        exact = self.bench.profile.name == "strict"
-        return {
-            load.thread.name: sporadic_interference(
-                int(sched.initial_budget),
-                int(sched.replenishment_period),
-                int(sched.replenishment_period),
-                posix=exact,
-            )
-            for load in self.loads
-            if isinstance(sched := load.thread.sched, Sporadic)
-        }
+        """For each sporadic thread the most that it can take at its priority in any one period, in ns.
+
+        Without those that no argument keeps from taking all of it.
+        """
+        found: dict[str, int] = {}
+        for load in self.loads:
+            sched = load.thread.sched
+            if not isinstance(sched, Sporadic):
+                continue
+            period = int(sched.replenishment_period)
+            request = server_request(self.bench, load.thread, self.bench.threads)
+            if request is not None and request(period) < period:
+                found[load.thread.name] = request(period)
+        return found
 
     @property
     def partition_delay_ns(self) -> int | None:

@@ -12,6 +12,7 @@ from hvbuild.machine.measures import ThreadMeasure, cpu_measures, partition_meas
 from hvbuild.machine.simulation import Simulation
 from hvbuild.machine.threads import HostThread, cpus_text
 from hvbuild.machine.trace_export import label, timeline
+from hvbuild.model.vm import Sporadic
 from hvbuild.report.boot import boot_data, boot_text
 from hvbuild.report.outcome import Outcome
 from hvbuild.report.tables import Row, table
@@ -210,10 +211,19 @@ def _partitions_text(run: Simulation) -> str:
 
 
 def _servers_text(run: Simulation) -> str:
-    return "".join(
-        f"analytic: sporadic {name} takes {ms(most)} ms at its priority in any of its periods at most\n"
-        for name, most in run.servers.items()
-    )
+    lines = []
+    for load in run.loads:
+        name = load.thread.name
+        if not isinstance(load.thread.sched, Sporadic):
+            continue
+        most = run.servers.get(name)
+        if most is None:
+            lines.append(f"analytic: sporadic {name} is kept to no budget: ticks may miss all that it runs\n")
+        else:
+            lines.append(
+                f"analytic: sporadic {name} takes {ms(most)} ms at its priority in any period at most\n"
+            )
+    return "".join(lines)
 
 
 def _seen_text(seen: tuple[Seen, ...]) -> str:
