@@ -35,6 +35,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.image.codes",
     "hvbuild.deploying",
     "hvbuild.foreignhost",
+    "hvbuild.scenariofile",
     "hvbuild.simulating",
     "hvbuild.adopt.codes",
     "hvbuild.drift",

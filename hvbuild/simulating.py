@@ -1,9 +1,7 @@
-"""Runs of the execution model: a checked stack as a whole, or one scenario through the bare scheduler."""
+"""Runs of the execution model: a checked stack as a whole."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from hvbuild.building import rendered
 from hvbuild.checking import Checked
@@ -12,35 +10,11 @@ from hvbuild.machine.claims import shapes_of
 from hvbuild.machine.costs import Level
 from hvbuild.machine.findings import Kind, Seen, findings
 from hvbuild.machine.profiles import profile, profile_of_target
-from hvbuild.machine.scenario_reader import read_scenario
-from hvbuild.machine.schedule import Schedule, refusals, simulate
 from hvbuild.machine.simulation import Question, Simulation, simulate_system
 from hvbuild.model.stack import Workload
-from hvbuild.nearest import did_you_mean
-from hvbuild.source import SourceFile, Span
+from hvbuild.scenariofile import UnknownName, turned_around
 from hvbuild.units import Nanoseconds
 
-NOT_JSON = Code(
-    code="HV7040",
-    name="scenario-not-json",
-    severity=Severity.ERROR,
-    meaning="A scenario file is not JSON text.",
-    source="RFC 8259",
-)
-SCENARIO_FAULT = Code(
-    code="HV7041",
-    name="scenario-fault",
-    severity=Severity.ERROR,
-    meaning="A field of a scenario is missing, of the wrong kind, out of range, or contradicts another.",
-    source="hvbuild's contract, section 5: fields of a scenario",
-)
-PROFILE_CANNOT = Code(
-    code="HV7042",
-    name="scenario-beyond-profile",
-    severity=Severity.ERROR,
-    meaning="The asked scheduler profile has no rules for something the scenario uses.",
-    source="QNX 8.0 documentation has no adaptive partitions; the uniprocessor kernel is 6.4-era",
-)
 _OBSERVED = "observed in one run of the execution model; no worst case"
 STARVED = Code(
     code="HV7043",
@@ -70,7 +44,7 @@ NOT_UP = Code(
     meaning="In a simulated boot a guest did not come up: its qvm ended, or what it needs is not there.",
     source="QNX Hypervisor 7.1, qvm exit codes; the boot as hvbuild models it",
 )
-CODES = (NOT_JSON, SCENARIO_FAULT, PROFILE_CANNOT, STARVED, LOCK_HOLDER, LATE, NOT_UP)
+CODES = (STARVED, LOCK_HOLDER, LATE, NOT_UP)
 SECOND = Nanoseconds(1_000_000_000)
 _CODE_OF = {Kind.STARVED: STARVED, Kind.LOCK_HOLDER: LOCK_HOLDER, Kind.LATE: LATE}
 
@@ -80,10 +54,12 @@ class Asked:
     """What the user asks of a run: length, profile (empty: the stack's, else the target's) and workload.
 
     `host_memory` is what the host holds when guests start, in bytes; None: what the stack says.
+    `explored` are the assumptions of the profile that are turned around.
     """
 
     until: Nanoseconds = SECOND
     profile: str = ""
+    explored: tuple[str, ...] = ()
     workload: str = ""
     level: str = "typical"
     fast: bool = False
@@ -106,13 +82,10 @@ class Simulated:
         return (*self.checked.diagnostics, *sorted(found, key=lambda row: row.sort_key))
 
 
-class UnknownWorkload(Exception):  # noqa: N818 - says what is the case
-    """A workload was asked for that the stack does not have; its text says which it has."""
-
-
 def simulate_stack(checked: Checked, asked: Asked) -> Simulated:
-    """The run of `checked` as its files say it; UnknownWorkload for a name that the stack does not have.
+    """The run of `checked` as its files say it.
 
+    UnknownName for a workload that the stack, or an assumption that the profile does not have.
     StackInvalid where the files do not read back; FastMissingError where `fast` is not installed.
     """
     stack = checked.plan.stack
@@ -122,6 +95,7 @@ def simulate_stack(checked: Checked, asked: Asked) -> Simulated:
     question = Question(
         until_ns=int(asked.until),
         profile=chosen,
+        explored=turned_around(chosen, asked.explored),
         level=Level(asked.level),
         workload=_workload(stack.workloads, asked.workload) if asked.workload else None,
         fast=asked.fast,
@@ -136,9 +110,7 @@ def _workload(known: tuple[Workload, ...], name: str) -> Workload:
         if row.name == name:
             return row
     names = [row.name for row in known]
-    close = "".join(f"; {text}" for text in did_you_mean(name, names))
-    there = f"there are {', '.join(f'`{known}`' for known in names)}" if names else "it has none"
-    raise UnknownWorkload(f"the stack has no workload `{name}`: {there}{close}")
+    raise UnknownName(f"the stack has no workload `{name}`", name, names)
 
 
 def _not_up(checked: Checked, run: Simulation) -> Iterator[Diagnostic]:
@@ -157,30 +129,3 @@ def _diagnostic(seen: Seen) -> Diagnostic:
     return _CODE_OF[seen.kind].at(
         seen.place, seen.what, f"`{seen.thread}`", others=others, notes=seen.story, helps=[seen.change]
     )
-
-
-def run_scenario(path: Path, profile_name: str) -> Schedule | tuple[Diagnostic, ...]:
-    """The schedule of the scenario in the file `path`, or what is wrong with it; OSError without the file."""
-    data = path.read_bytes()
-    file = SourceFile(path.as_posix(), data.decode("utf-8", "replace"))
-    whole = Span(file, 0, 0)
-    try:
-        value = json.loads(data)
-    except json.JSONDecodeError as fault:
-        place = Span(file, min(fault.pos, len(file.text)), min(fault.pos + 1, len(file.text)))
-        return (NOT_JSON.at(place, f"not JSON: {fault.msg.lower()}", "here"),)
-    except (UnicodeDecodeError, RecursionError, ValueError) as fault:
-        return (NOT_JSON.at(whole, f"not JSON: {str(fault).lower() or 'nested too deeply'}"),)
-    scenario, faults = read_scenario(value)
-    if scenario is None or faults:
-        return tuple(
-            SCENARIO_FAULT.at(whole, f"`{fault.path or 'scenario'}`: {fault.message}", route=fault.path)
-            for fault in faults
-        )
-    chosen = profile(profile_name)
-    if chosen is None:
-        raise ValueError(f"no such profile: {profile_name}")
-    refused = refusals(scenario, chosen)
-    if refused:
-        return tuple(PROFILE_CANNOT.at(whole, fault.message, route=fault.path) for fault in refused)
-    return simulate(scenario, chosen)

@@ -126,7 +126,7 @@ def test_a_command_body_is_short() -> None:
         ("adopt f --board rpi4", "Missing option '-o'"),
         ("simulate", "give STACK or --scenario"),
         ("simulate x --scenario y", "give STACK or --scenario"),
-        ("simulate --scenario y --until 1ms", "goes with --profile only"),
+        ("simulate --scenario y --until 1ms", "goes with --profile, --explore, --fast and --trace only"),
         ("simulate x --until 3", "is not a time like 10ms"),
         ("simulate --scenario y --profile none", "Invalid value for '--profile'"),
         ("certify x --shard 1/2 --merge a b", "exclude each other"),

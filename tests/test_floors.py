@@ -19,7 +19,7 @@ FLOORS = (  # noqa: SIM905 - one storey a line
     " projectfile starting things threeway"
     " board_things difference drift image_things linting matrix foreignhost checking tree_things"
     " adopt building capturing family filechanges tasks"
-    " adopting certifying comparing deploying simulating site testing"
+    " adopting certifying comparing deploying scenariofile simulating site testing"
     " image planning pytest_plugin"
     " bundling imaging"
     " report commands cli __main__"

@@ -8,8 +8,10 @@ from scenarios import HOG, hog, periodic, responses
 from hvbuild.machine.analysis import (
     Task,
     busy_times,
+    follower,
     global_bounds,
     partition_delay,
+    response_from_arrival,
     response_time,
     sporadic_interference,
     utilisation,
@@ -108,6 +110,27 @@ def test_leh90_all_seven_jobs() -> None:
     assert times == (114, 202, 316, 404, 518, 606, 694)
     # the fifth job is the worst, not the first: a witness against looking at the first job only
     assert [t - 100 * i for i, t in enumerate(times)] == [114, 102, 116, 104, 118, 106, 94]
+    assert ends_of(1, simulate(periodic([(26, 70), (62, 100)], horizon=700), STRICT), 62) == times
+
+
+def ends_of(thread: int, schedule: Schedule, cost: int) -> tuple[int, ...]:
+    """When each job of `cost` was done."""
+    ends, left = [], cost
+    for s in schedule.segments:
+        at = s.start
+        while s.thread == thread and s.end - at >= left:
+            at, left = at + left, cost
+            ends.append(at)
+        left -= s.end - at if s.thread == thread else 0
+    return tuple(ends)
+
+
+def test_a_deadline_is_missed_below_full_load() -> None:
+    """BW-A: the third answers after 52 of 50, at a load of 0.82."""
+    tasks = tasks_of(UNIPROCESSOR["BW-A"][0])
+
+    assert round(float(utilisation(tasks)), 2) == 0.82
+    assert [response_time(tasks, i) > task.due for i, task in enumerate(tasks)] == [False, False, True]  # type: ignore[operator]
 
 
 def test_global_bounds_are_kept_by_the_simulation() -> None:
@@ -121,11 +144,21 @@ def test_global_bounds_are_kept_by_the_simulation() -> None:
             assert seen <= bound
 
 
-def test_dhall_effect() -> None:
-    scenario = periodic([(2, 10), (2, 10), (10, 11)], cpus=2, horizon=1100)
+def test_global_bounds_where_every_task_carries_work_in() -> None:
+    """GFP2: with slack two CPUs do, without it takes three."""
+    tasks = tasks_of([(1, 4), (1, 5), (3, 9), (9, 18)])
 
-    assert utilisation(tasks_of([(2, 10), (2, 10), (10, 11)])) < 2
-    assert responses(scenario)[2] > 11  # misses although the load is about 1.31 of 2
+    assert global_bounds(tasks, 2, carry_in_limit=False) == (1, 1, 4, 15)
+    assert global_bounds(tasks, 2, carry_in_limit=False, slack=False)[3] is None
+    assert global_bounds(tasks, 3, carry_in_limit=False, slack=False) == (1, 1, 3, 14)
+
+
+def test_dhall_effect() -> None:
+    """Misses although the load is about 1.31 of 2, and the longer the later."""
+    pairs = [(2, 10), (2, 10), (10, 11)]
+
+    assert round(float(utilisation(tasks_of(pairs))), 2) == 1.31
+    assert [responses(periodic(pairs, cpus=2, horizon=h))[2] for h in (110, 1100)] == [23, 142]
 
 
 def test_anomaly_of_a_longer_period() -> None:
@@ -314,14 +347,11 @@ def test_finite_replenishments_erode_the_budget(
 def test_chained_tasks_with_jitter() -> None:
     """CPA1: two resources; the second one's jitters are what the first one's responses vary by."""
     first = [Task(cost=10, period=30, jitter=5), Task(cost=3, period=15, jitter=6)]
-    bounds = [response_time(first, i) for i in range(2)]
-    assert bounds == [10, 13]
-    second = [
-        Task(cost=2, period=30, jitter=5 + 10 - 10),
-        Task(cost=9, period=15, jitter=6 + 13 - 3),
-    ]
+    second = [follower(first[0], 10, best=5, cost=2), follower(first[1], 13, best=1, cost=9)]
 
-    assert response_time(second, 0) == 2
+    assert [response_from_arrival(first, i) for i in range(2)] == [10, 13]
+    assert busy_times(first, 1) == (13, 16)
+    assert [response_from_arrival(second, i) for i in range(2)] == [2, 19]
     assert busy_times(second, 1) == (11, 20, 31, 40)
 
 

@@ -31,7 +31,7 @@ def counterexample_json(ground: Ground, finding: Finding, run: Run, seen: Any, *
             result["turned assumptions"] = list(seen.explored)
         bare = bare_scenario(seen.schedule)
         result["scenario"] = scenario_json(bare)
-        result["exact"] = same_schedule(ground, bare, seen.schedule, fast=fast)
+        result["exact"] = same_schedule(ground, bare, seen, fast=fast)
     return result
 
 
@@ -72,7 +72,8 @@ def trace_of(example: Json) -> str:
     if scenario is None or chosen is None:
         return ""
     names = dict(enumerate(example["thread names"]))
-    return json.dumps(trace_json(simulate(scenario, chosen), names)) + "\n"
+    turned = chosen.turned(example.get("turned assumptions", ()))
+    return json.dumps(trace_json(simulate(scenario, chosen, explored=turned), names)) + "\n"
 
 
 def stored_families(texts: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
@@ -226,9 +227,9 @@ def _thread_json(thread: Thread, names: Mapping[int, str]) -> Json:
     return row
 
 
-def same_schedule(ground: Ground, bare: Scenario, schedule: Schedule, *, fast: bool = False) -> bool:
-    """True when the bare scenario gives the schedule that it was taken from."""
-    again = simulate(bare, ground.profile, fast=fast)
+def same_schedule(ground: Ground, bare: Scenario, seen: ScheduleRun, *, fast: bool = False) -> bool:
+    """True when the bare scenario, under the same assumptions, gives the schedule that it was taken from."""
+    again = simulate(bare, ground.profile, explored=ground.profile.turned(seen.explored), fast=fast)
 
     def plain(rows: Schedule) -> list[tuple[int, int, int, int]]:
         held = [
@@ -236,4 +237,4 @@ def same_schedule(ground: Ground, bare: Scenario, schedule: Schedule, *, fast: b
         ]
         return [(row.cpu, row.thread, row.start, row.end) for row in join(held)]
 
-    return plain(again) == plain(schedule)
+    return plain(again) == plain(seen.schedule)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,11 +11,13 @@ from hvbuild.commands.arguments import DURATION, PATH, SIZE
 from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hvbuild.report.outcome import Outcome
     from hvbuild.simulating import Asked, Simulated
 
+Answer = TypeVar("Answer")
 
 # Scheduler profiles: scenario and schedule, section 5 of the outer contract.
 PROFILES = ("published", "sdp71", "sdp80", "strict")
@@ -44,36 +46,59 @@ PROFILES = ("published", "sdp71", "sdp80", "strict")
 @click.option(
     "--profile", type=click.Choice(PROFILES), help="Scheduler profile; the one of the target unless given."
 )
-def command(stack: Path | None, scenario: Path | None, profile: str | None, **asked: Any) -> Outcome:
+@click.option(
+    "--explore",
+    multiple=True,
+    metavar="NAME",
+    help="Turn this assumption of the profile around; `explain model` names them.",
+)
+def command(stack: Path | None, scenario: Path | None, **asked: Any) -> Outcome:
     """Run a stack's workload, or one scenario.
 
     Give STACK or --scenario, not both.
     """
     if (stack is None) == (scenario is None):
         raise click.UsageError("give STACK or --scenario, and not both.")
-    if scenario is not None:
-        if any(value not in {None, False} for value in asked.values()):
-            raise click.UsageError("--scenario goes with --profile only.")
-        from hvbuild.report.schedule import scenario_outcome
-        from hvbuild.simulating import run_scenario
-
-        return scenario_outcome(run_scenario(scenario, profile or "published"))
-    assert stack is not None
-    return _stack(stack, profile, asked)
-
-
-def _stack(stack: Path, profile: str | None, asked: dict[str, Any]) -> Outcome:
-    if asked["until"] == 0:
-        raise click.UsageError("--until: a run takes more than no time.")
     if asked["compare"] and asked["trace"]:
         raise click.UsageError("--trace is of one run; leave --compare out.")
+    if stack is not None:
+        return _stack(stack, asked)
+    assert scenario is not None
+    if any(asked[name] is not None for name in ("variant", "workload", "until", "compare", "costs")):
+        raise click.UsageError("--scenario goes with --profile, --explore, --fast and --trace only.")
+    return _scenario(scenario, asked)
+
+
+def _scenario(path: Path, asked: dict[str, Any]) -> Outcome:
+    from hvbuild.machine.profiles import PUBLISHED, profile
+    from hvbuild.report.schedule import scenario_outcome
+    from hvbuild.scenariofile import run_scenario
+
+    chosen = profile(asked["profile"] or "") or PUBLISHED
+    answer = _answered(
+        lambda: run_scenario(
+            path, chosen, asked["explore"], fast=asked["fast"], interrupts=asked["trace"] is not None
+        )
+    )
+    if asked["trace"] and not isinstance(answer, tuple):
+        from hvbuild.report.trace import schedule_bytes
+        from hvbuild.store import write_output
+
+        write_output(asked["trace"], schedule_bytes(answer))
+    return scenario_outcome(answer)
+
+
+def _stack(stack: Path, asked: dict[str, Any]) -> Outcome:
+    if asked["until"] == 0:
+        raise click.UsageError("--until: a run takes more than no time.")
     from hvbuild.report.comparison import comparison_outcome
     from hvbuild.report.simulation import simulation_outcome
     from hvbuild.simulating import SECOND, Asked
 
     question = Asked(
         until=asked["until"] or SECOND,
-        profile=profile or "",
+        profile=asked["profile"] or "",
+        explored=asked["explore"],
         workload=asked["workload"] or "",
         level=asked["costs"] or "typical",
         fast=asked["fast"],
@@ -91,13 +116,20 @@ def _stack(stack: Path, profile: str | None, asked: dict[str, Any]) -> Outcome:
 
 
 def _simulated(stack: Path, variant: str, asked: Asked) -> Simulated:
+    from hvbuild.simulating import simulate_stack
+
+    return _answered(lambda: simulate_stack(checked(opened(stack), variant), asked))
+
+
+def _answered(run: Callable[[], Answer]) -> Answer:
+    """What `run` gives; what it cannot do for want of a name or of the compiled engine is no answer."""
     from hvbuild.machine.engine.fast import FastMissingError
     from hvbuild.report.outcome import CannotAnswer
-    from hvbuild.simulating import UnknownWorkload, simulate_stack
+    from hvbuild.scenariofile import UnknownName
 
     try:
-        return simulate_stack(checked(opened(stack), variant), asked)
-    except UnknownWorkload as fault:
+        return run()
+    except UnknownName as fault:
         raise CannotAnswer(str(fault)) from None
     except FastMissingError:
         raise CannotAnswer("--fast needs the extra `fast`: install hvbuild[fast]") from None

@@ -12,13 +12,26 @@ _MOST_STEPS = 100_000  # of one fixed point: beyond it the bound is given up, no
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A periodic or sporadic demand; `jitter` delays releases, `blocking` is from lower priorities."""
+    """A periodic or sporadic demand; `jitter` delays releases, `blocking` is from lower priorities.
+
+    `distance` is the least time between two arrivals, where jitter could bring them closer than that.
+    """
 
     cost: int
     period: int
     deadline: int | None = None
     jitter: int = 0
     blocking: int = 0
+    distance: int = 0
+
+    def arrival(self, job: int) -> int:
+        """The earliest that `job` arrives after job 0."""
+        return max(job * self.period - self.jitter, job * self.distance)
+
+    def arrivals(self, window: int) -> int:
+        """How many can arrive in a window."""
+        most = -(-(window + self.jitter) // self.period)
+        return min(most, -(-window // self.distance)) if self.distance else most
 
     @property
     def due(self) -> int:
@@ -46,7 +59,7 @@ def busy_times(tasks: Sequence[Task], place: int, limit: int | None = None) -> t
         if time is None:
             return None
         found.append(time)
-        if time <= (job + 1) * own.period - own.jitter:
+        if time <= own.arrival(job + 1):
             return tuple(found)
     return None
 
@@ -54,7 +67,7 @@ def busy_times(tasks: Sequence[Task], place: int, limit: int | None = None) -> t
 def _busy_time(tasks: Sequence[Task], place: int, demand: int) -> int | None:
     time = demand
     for _ in range(_MOST_STEPS):
-        again = demand + sum(-(-(time + t.jitter) // t.period) * t.cost for t in tasks[:place])
+        again = demand + sum(t.arrivals(time) * t.cost for t in tasks[:place])
         if again == time:
             return time
         time = again
@@ -69,11 +82,47 @@ def response_time(tasks: Sequence[Task], place: int) -> int | None:
     return max(time - job * tasks[place].period for job, time in enumerate(times))
 
 
+def response_from_arrival(tasks: Sequence[Task], place: int) -> int | None:
+    """The bound of task `place` on one CPU, from the arrival of each job, early as it may be."""
+    times = busy_times(tasks, place)
+    if times is None:
+        return None
+    return max(time - (tasks[place].arrival(job) if job else 0) for job, time in enumerate(times))
+
+
+def follower(before: Task, response: int, best: int, cost: int) -> Task:
+    """The task of `cost` that each end of `before` starts; `before` takes from `best` to `response`.
+
+    Its jitter grows by what the response varies, and its starts are at least `best` apart (Richter 2005,
+    propagation of jitter and distance).
+    """
+    varies = response - best
+    return Task(
+        cost=cost,
+        period=before.period,
+        jitter=before.jitter + varies,
+        distance=max(before.distance - varies, best),
+    )
+
+
+def supply_bound(period: int, supply: int, window: int) -> int:
+    """The least time a reservation of `supply` per `period` gives in any `window`.
+
+    Periodic resource model: Shin and Lee 2003, in the form verified by PROSA (sbf.periodic).
+    """
+    gap = period - supply
+    if window <= gap:
+        return 0
+    whole = (window - gap) // period
+    return whole * supply + max(0, window - 2 * gap - period * whole)
+
+
 def sporadic_interference(budget: int, period: int, window: int, *, posix: bool) -> int:
     """The most time a sporadic server can take at its normal priority in any `window`.
 
-    POSIX rule: as a periodic task. The published rule refills in full, so that two budgets can run
-    back to back (deferrable-server style): at most 2C, then C per period.
+    POSIX rule: as a periodic task, where nothing displaces it. The published rule refills in full, so
+    that two budgets can run back to back (deferrable-server style): at most 2C, then C per period. Neither
+    holds for a server that is displaced (`machine.bounds` counts more there).
     """
     if window <= 0:
         return 0
@@ -90,11 +139,14 @@ def partition_delay(window: int, budgets: Sequence[int]) -> int:
     return window + (max(present) - min(present)) * window // 100
 
 
-def global_bounds(tasks: Sequence[Task], cpus: int, *, carry_in_limit: bool = True) -> tuple[int | None, ...]:
+def global_bounds(
+    tasks: Sequence[Task], cpus: int, *, carry_in_limit: bool = True, slack: bool = True
+) -> tuple[int | None, ...]:
     """Upper bounds of response times under preemptive global fixed priority with full masks.
 
     With `carry_in_limit` at most `cpus` - 1 tasks carry work in (Guan and others 2009); without, every
-    higher task may (Bertogna and Cirinei 2007, with slack). Bounds, not exact values.
+    higher task may (Bertogna and Cirinei 2007): until its bound, or without `slack` until its deadline and
+    then as schedcat counts it, all its work and not only what runs beside `own`. Bounds, not exact values.
     """
     found: list[int | None] = []
     for place, own in enumerate(tasks):
@@ -102,31 +154,35 @@ def global_bounds(tasks: Sequence[Task], cpus: int, *, carry_in_limit: bool = Tr
         if None in above:
             found.append(None)
             continue
-        known = [bound for bound in above if bound is not None]
-        found.append(own.cost if place < cpus else _global_bound(tasks, place, known, cpus, carry_in_limit))
+        known = [bound if slack else task.due for bound, task in zip(above, tasks, strict=False) if bound]
+        limit = cpus - 1 if carry_in_limit else None
+        found.append(
+            own.cost if place < cpus else _global_bound(tasks, place, known, cpus, limit, capped=slack)
+        )
     return tuple(found)
 
 
 def _global_bound(
-    tasks: Sequence[Task], place: int, bounds: Sequence[int], cpus: int, limited: bool
+    tasks: Sequence[Task], place: int, bounds: Sequence[int], cpus: int, limit: int | None, *, capped: bool
 ) -> int | None:
+    """`limit` is how many tasks carry work in, None: all; `capped`: only what `own` waits for."""
     own = tasks[place]
     time = own.cost
     while time <= own.due:
-        pairs = [_interference(tasks[i], bounds[i], time, own.cost, limited) for i in range(place)]
+        most = time - own.cost + 1 if capped else time + own.due
+        rows = zip(tasks[:place], bounds, strict=True)
+        pairs = [_interference(task, bound, time, most, limit is not None) for task, bound in rows]
         without = sum(pair[0] for pair in pairs)
         extra = sorted((pair[1] - pair[0] for pair in pairs), reverse=True)
-        carried = extra[: cpus - 1] if limited else extra
-        again = own.cost + (without + sum(e for e in carried if e > 0)) // cpus
+        again = own.cost + (without + sum(e for e in extra[:limit] if e > 0)) // cpus
         if again == time:
             return time
         time = again
     return None
 
 
-def _interference(task: Task, bound: int, window: int, cost: int, limited: bool) -> tuple[int, int]:
-    """The most work of a higher task in `window`, without and with work carried in."""
-    most = window - cost + 1
+def _interference(task: Task, bound: int, window: int, most: int, limited: bool) -> tuple[int, int]:
+    """The work of a higher task in `window`, `most` at most, without and with work carried in."""
     without = window // task.period * task.cost + min(window % task.period, task.cost)
     if limited:
         tail = max(window - task.cost, 0)

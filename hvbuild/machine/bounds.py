@@ -50,13 +50,76 @@ def _regular(cost: int, period: int, window: int) -> int:
     return -(-window // period) * cost
 
 
-def _server(budget: int, period: int, window: int) -> int:
-    """A sporadic vCPU at its high priority: budgets back to back, one carried in (2C in a window of T)."""
-    return (-(-window // period) + 1) * budget
+def _server(budget: int, period: int, refills: int, window: int) -> int:
+    """A sporadic vCPU at its high priority: budgets back to back, `refills` more than periods have begun."""
+    return (-(-window // period) + refills) * budget
+
+
+def _activations(thread: HostThread, window: int) -> int:
+    """How often a periodic `thread` becomes ready in a window at most, a job carried in counted."""
+    burst = max(1, thread.demand.burst) if thread.demand is not None else 1
+    return (-(-window // _period(thread)) + 1) * burst
+
+
+def _displacing(thread: HostThread, threads: Iterable[HostThread]) -> tuple[HostThread, ...]:
+    """The threads that can take a CPU from `thread`."""
+    return tuple(
+        other
+        for other in threads
+        if other.name != thread.name
+        and other.cpus & thread.cpus
+        and other.priority >= thread.priority
+        and not other.rests
+    )
+
+
+def _uncharged(setting: Setting, thread: HostThread, threads: Iterable[HostThread]) -> Request | None:
+    """How long the server `thread` can run in a window without being charged; None: without end.
+
+    Budgets are charged at ticks: up to a tick goes free each time it comes onto a CPU, be it ready anew or
+    back from a displacement. Exact charging misses nothing.
+    """
+    if setting.profile.settings().get("EXACT"):
+        return lambda _window: 0
+    comers = (thread, *_displacing(thread, threads))
+    if not all(_period(comer) for comer in comers):
+        return None
+    tick = int(setting.system.host.tick)
+    return lambda window: tick * sum(_activations(comer, window) for comer in comers)
+
+
+def server_request(
+    setting: Setting, thread: HostThread, threads: Iterable[HostThread], *, trusting: bool = True
+) -> Request | None:
+    """The time at its high priority that the sporadic `thread` can take in a window; None: without end.
+
+    Two budgets can run back to back, three where it can be displaced: a refill that falls due while it
+    waits moves no activation, so that the next exhaustion is refilled at once. Without `trusting` it is
+    charged for all that it runs, as the manual has it: a load that nobody declared evades ticks at will.
+    """
+    sched = thread.sched
+    assert isinstance(sched, Sporadic)
+    rows = tuple(threads)
+    exact = bool(setting.profile.settings().get("EXACT"))
+    refills = 1 if exact or not _displacing(thread, rows) else 2
+    budget = int(sched.initial_budget) + (0 if exact else int(setting.system.host.tick))
+    served = partial(_server, budget, int(sched.replenishment_period), refills)
+    free = _uncharged(setting, thread, rows) if trusting else _nothing
+    return None if free is None else lambda window: min(window, served(window) + free(window))
+
+
+def _nothing(_window: int) -> int:
+    return 0
 
 
 def request_of(
-    setting: Setting, thread: HostThread, cpu: int, level: int, *, trusting: bool = True
+    setting: Setting,
+    thread: HostThread,
+    cpu: int,
+    level: int,
+    threads: Iterable[HostThread],
+    *,
+    trusting: bool = True,
 ) -> Request | None:
     """What `thread` can ask for on `cpu` at `level` or above; None: without end.
 
@@ -66,8 +129,7 @@ def request_of(
     sched = thread.sched
     server: Request | None = None
     if isinstance(sched, Sporadic) and sched.low_priority < level:
-        budget = -(-(int(sched.initial_budget) + int(setting.system.host.tick)) * 1024 // setting.speeds[cpu])
-        server = partial(_server, budget, int(sched.replenishment_period))
+        server = server_request(setting, thread, threads, trusting=trusting)
     period = 0 if thread.halts_in_place else _period(thread)
     regular = partial(_regular, cost_ns(setting, thread, cpu), period) if period else None
     if server is None:
@@ -92,14 +154,15 @@ def response_bound(
     (cpu,) = thread.cpus
     level = thread.priority
     requests = list(more)
+    everybody = tuple(threads)
     who: list[str] = []
     exact = not requests
-    for other in threads:
+    for other in everybody:
         if other.name == thread.name or cpu not in other.cpus or other.priority < level:
             continue
         if other.rests:
             continue
-        request = request_of(setting, other, cpu, level, trusting=trusting)
+        request = request_of(setting, other, cpu, level, everybody, trusting=trusting)
         who.append(other.name)
         if request is None:
             endless = other.priority > level

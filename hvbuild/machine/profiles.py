@@ -4,7 +4,7 @@ An assumption that has a `switch` sets it in the engine. A quirk is an assumptio
 code suggests is an accident: it can be simulated both ways and no certificate may lean on it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _MEASURED = "published microkernel (6.4 era), measured"
@@ -15,13 +15,17 @@ _MANUAL_80 = "QNX OS 8.0 Programmer's Guide, multicore: thread displacement"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumption:
-    """One thing a profile takes for granted: `value` in words, and as `setting` of `switch` if it has one."""
+    """One thing a profile takes for granted: `value` in words, and as `setting` of `switch` if it has one.
+
+    `otherwise` is what is the case with the other setting.
+    """
 
     name: str
     value: str
     provenance: str
     switch: str = ""
     setting: int = 0
+    otherwise: str = ""
     quirk: bool = False
     open: bool = False  # the documentation leaves a choice: both settings are to be explored
 
@@ -54,10 +58,19 @@ class Profile:
                 return assumption
         raise KeyError(name)
 
+    @property
+    def explorable(self) -> tuple[Assumption, ...]:
+        """The assumptions that can be turned around, in their order."""
+        return tuple(a for a in self.assumptions if a.explorable)
+
+    def turned(self, names: Iterable[str]) -> dict[str, int]:
+        """The other settings of the explorable assumptions `names`; KeyError for what is none."""
+        others = {a.name: 1 - a.setting for a in self.explorable}
+        return {name: others[name] for name in names}
+
     def explorations(self) -> tuple[dict[str, int], ...]:
         """The profile itself ({}), then each explorable assumption turned around, one at a time."""
-        turned = tuple({a.name: 1 - a.setting} for a in self.assumptions if a.explorable)
-        return ({}, *turned)
+        return ({}, *(self.turned((a.name,)) for a in self.explorable))
 
 
 def _quirks(setting: int) -> tuple[Assumption, ...]:
@@ -100,9 +113,10 @@ def _quirks(setting: int) -> tuple[Assumption, ...]:
         Assumption(
             name=name,
             value=text if setting else absent,
-            provenance=f"{_MEASURED}: {text}",
+            provenance=_MEASURED,
             switch=switch,
             setting=setting,
+            otherwise=absent if setting else text,
             quirk=True,
         )
         for name, switch, text in rows
@@ -212,6 +226,7 @@ SDP80 = Profile(
             provenance=f"{_MANUAL_80}: may or may not displace",
             switch="DISPLACE",
             setting=1,
+            otherwise="it waits",
             open=True,
         ),
         Assumption(
@@ -266,10 +281,12 @@ def profile_of_target(target: str) -> str:
 
 
 def assumption_lines() -> Iterator[str]:
-    """What `explain model` prints: each profile, its assumptions, their provenance and switches."""
+    """What `explain model` prints: each profile, its assumptions, provenance, the other way."""
     for one in PROFILES:
         yield f"{one.name}: {one.title}"
         for a in one.assumptions:
             mark = " [quirk, explorable]" if a.quirk else " [open, explorable]" if a.open else ""
             yield f"  {a.name}{mark}: {a.value}"
             yield f"    from: {a.provenance}"
+            if a.explorable:
+                yield f"    with `simulate --explore {a.name}`: {a.otherwise}"

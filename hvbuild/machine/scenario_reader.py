@@ -122,7 +122,7 @@ class _Reader:
         if value is None and default is not None:
             return default
         if not isinstance(value, str) or value not in words:
-            said = "is missing" if value is None else f"is {_kind(value)}"
+            said = f"is {_kind(value)}" if key in node else "is missing"
             self.fault(_join(path, key), f"{said}, expected one of {', '.join(words)}")
             return words[0]
         return value
@@ -132,7 +132,7 @@ class _Reader:
         if value is None and not needed:
             return ()
         if not isinstance(value, list | tuple):
-            said = "is missing" if value is None else f"is {_kind(value)}"
+            said = f"is {_kind(value)}" if key in node else "is missing"
             self.fault(_join(path, key), f"{said}, expected a list")
             return ()
         if needed and not value:
@@ -191,6 +191,8 @@ def _read(reader: _Reader, value: object, path: str) -> Scenario | None:
 
 def _check_ids(reader: _Reader, threads: tuple[Thread, ...], path: str) -> None:
     seen: set[int] = set()
+    if any(fault.path.endswith(".id") for fault in reader.faults):
+        return
     for i, thread in enumerate(threads):
         if thread.id in seen:
             reader.fault(f"{path}[{i}].id", f"is {thread.id}, which another thread has already")
@@ -274,7 +276,10 @@ def _read_events(reader: _Reader, node: Mapping[str, object], path: str) -> tupl
         if not isinstance(item, Mapping):
             reader.fault(where, f"is {_kind(item)}, expected an object")
             continue
+        before = len(reader.faults)
         op = reader.word(item, where, "op", tuple(_EVENT), None)
+        if len(reader.faults) > before:
+            continue  # which fields it needs is not known
         fields = _EVENT[op]
         reader.mapping(item, where, fields)
         events.append(

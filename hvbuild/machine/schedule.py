@@ -12,6 +12,7 @@ from hvbuild.machine.profiles import PUBLISHED, Profile
 from hvbuild.machine.scenario import Fault, Scenario
 from hvbuild.machine.shortcut import LeanResult, is_lean, run_shortcut
 
+_MOST_TICKS = 100_000_000  # more than a day of milliseconds; a slip of the unit would run for years
 _ROWS = 1 << 14  # output rows of one leg; memory stays flat however long a run without a trace is
 
 
@@ -130,6 +131,11 @@ def refusals(scenario: Scenario, profile: Profile) -> tuple[Fault, ...]:
         faults.append(Fault(path="aps", message=f"profile `{profile.name}` has no adaptive partitions"))
     if scenario.kernel == "up" and profile.name != PUBLISHED.name:
         faults.append(Fault(path="kernel", message="only profile `published` has the uniprocessor kernel"))
+    ticks = scenario.horizon_ns // scenario.tick_ns
+    if ticks > _MOST_TICKS and not profile.settings().get("EXACT"):
+        faults.append(
+            Fault(path="horizon_ns", message=f"holds {ticks} ticks, more than {_MOST_TICKS} are not played")
+        )
     return tuple(faults)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from types import MappingProxyType
 
-from hvbuild.machine.analysis import partition_delay, sporadic_interference
+from hvbuild.machine.analysis import partition_delay
 from hvbuild.machine.boot import Boot, boot
-from hvbuild.machine.bounds import Bound, Request, response_bound
+from hvbuild.machine.bounds import Bound, Request, response_bound, server_request
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
@@ -33,12 +34,14 @@ class Question:
     """What is asked of a system: how long it runs, by which rules, at which end of the costs.
 
     `workload` None: the declared loads; `host_memory` (bytes held by the host) None: the declared need.
+    `explored` turns assumptions of the profile around.
     """
 
     until_ns: int
     profile: Profile
     level: Level = Level.TYPICAL
     workload: Workload | None = None
+    explored: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     fast: bool = False
     host_memory: int | None = None
 
@@ -146,18 +149,20 @@ class Simulation:
 
     @cached_property
     def servers(self) -> dict[str, int]:
-        """For each sporadic thread the most that it can take at its priority in any one period, in ns."""
-        exact = self.bench.profile.name == "strict"
-        return {
-            load.thread.name: sporadic_interference(
-                int(sched.initial_budget),
-                int(sched.replenishment_period),
-                int(sched.replenishment_period),
-                posix=exact,
-            )
-            for load in self.loads
-            if isinstance(sched := load.thread.sched, Sporadic)
-        }
+        """For each sporadic thread the most that it can take at its priority in any one period, in ns.
+
+        Without those that no argument keeps from taking all of it.
+        """
+        found: dict[str, int] = {}
+        for load in self.loads:
+            sched = load.thread.sched
+            if not isinstance(sched, Sporadic):
+                continue
+            period = int(sched.replenishment_period)
+            request = server_request(self.bench, load.thread, self.bench.threads)
+            if request is not None and request(period) < period:
+                found[load.thread.name] = request(period)
+        return found
 
     @property
     def partition_delay_ns(self) -> int | None:
@@ -210,7 +215,14 @@ def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Questi
     bench = Bench(plan, named, question, down)
     parts = [load.part for load in bench.loads]
     scenario = scenario_of(bench, parts, question.until_ns)
-    schedule = simulate(scenario, question.profile, costs=bench.engine, interrupts=True, fast=question.fast)
+    schedule = simulate(
+        scenario,
+        question.profile,
+        explored=question.explored,
+        costs=bench.engine,
+        interrupts=True,
+        fast=question.fast,
+    )
     return Simulation(bench=bench, boot=started, schedule=schedule, jobs=jobs_of(parts, schedule))
 
 

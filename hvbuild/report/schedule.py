@@ -44,7 +44,8 @@ def model_outcome() -> Outcome:
                             "name": each.name,
                             "value": each.value,
                             "provenance": each.provenance,
-                            "explorable": each.quirk or each.open,
+                            "explorable": each.explorable,
+                            **({"otherwise": each.otherwise} if each.explorable else {}),
                         }
                         for each in one.assumptions
                     ],

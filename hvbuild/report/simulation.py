@@ -16,6 +16,7 @@ from hvbuild.machine.threads import HostThread, cpus_text
 from hvbuild.machine.trace_export import label, timeline
 from hvbuild.model.guest import VdevUse
 from hvbuild.model.operations import OPERATIONS, vdev_kind
+from hvbuild.model.vm import Sporadic
 from hvbuild.report.boot import boot_data, boot_text
 from hvbuild.report.outcome import Outcome
 from hvbuild.report.tables import Row, table
@@ -63,9 +64,11 @@ def title(simulated: Simulated) -> str:
     dropped = ""
     if stack.host.partitions and not question.profile.partitions:
         dropped = ", which has no partitions: those declared are left out"
+    turned = "".join(f", `{name}` turned around" for name in question.explored)
     return (
         f"{stack.name}, variant {stack.variant}: {workload} for {duration_text(question.until_ns)}, "
-        f"{question.level.value} costs ({stack.board.cost_class}), profile {question.profile.name}{dropped}"
+        f"{question.level.value} costs ({stack.board.cost_class}), profile {question.profile.name}"
+        f"{turned}{dropped}"
     )
 
 
@@ -252,10 +255,19 @@ def _partitions_text(run: Simulation) -> str:
 
 
 def _servers_text(run: Simulation) -> str:
-    return "".join(
-        f"analytic: sporadic {name} takes {ms(most)} ms at its priority in any of its periods at most\n"
-        for name, most in run.servers.items()
-    )
+    lines = []
+    for load in run.loads:
+        name = load.thread.name
+        if not isinstance(load.thread.sched, Sporadic):
+            continue
+        most = run.servers.get(name)
+        if most is None:
+            lines.append(f"analytic: sporadic {name} is kept to no budget: ticks may miss all that it runs\n")
+        else:
+            lines.append(
+                f"analytic: sporadic {name} takes {ms(most)} ms at its priority in any period at most\n"
+            )
+    return "".join(lines)
 
 
 def _seen_text(seen: tuple[Seen, ...]) -> str:
@@ -281,6 +293,7 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "variant": stack.variant,
         "workload": simulated.asked.workload or None,
         "profile": question.profile.name,
+        "explored": list(question.explored),
         "costs": {"class": stack.board.cost_class, "level": question.level.value},
         "until_ns": question.until_ns,
         "boot": boot_data(run.boot),

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from hvbuild.machine.boot import Boot
+from hvbuild.machine.schedule import Schedule
 from hvbuild.machine.trace_export import trace_json
 from hvbuild.simulating import Simulated
 
@@ -26,9 +27,23 @@ def trace_bytes(simulated: Simulated) -> bytes:
         "variant": stack.variant,
         "workload": simulated.asked.workload,
         "profile": run.bench.profile.name,
+        "explored": list(run.bench.question.explored),
         "run_from_ns": up,
     }
-    lines = [json.dumps(event, separators=(",", ":")) for event in (*_boot_events(run.boot), *events)]
+    return _bytes(document, [*_boot_events(run.boot), *events])
+
+
+def schedule_bytes(schedule: Schedule) -> bytes:
+    """The Chrome trace of one scenario, in the same form; time 0 is the scenario's."""
+    document = trace_json(schedule)
+    events = document.pop("traceEvents")
+    assert isinstance(events, list)
+    document["otherData"] = {"profile": schedule.profile}
+    return _bytes(document, events)
+
+
+def _bytes(document: dict[str, object], events: list[dict[str, object]]) -> bytes:
+    lines = [json.dumps(event, separators=(",", ":")) for event in events]
     head = json.dumps(document, separators=(",", ":"))[:-1]
     return (head + ',"traceEvents":[\n' + ",\n".join(lines) + "\n]}\n").encode("ascii")
 

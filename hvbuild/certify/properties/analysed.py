@@ -110,7 +110,11 @@ def _broken(thread: HostThread, server: HostThread, bound: Bound, limit: int) ->
 def neighbours_survive(ground: Ground) -> Answer:
     """Neighbours of a sporadic vCPU meet their bounds whatever it does, two budgets in a row included."""
     cases = len(vcpus_of(ground.threads))
-    return judged(_broken_neighbours(ground), cases, "response-time analysis with 2C in a window of T")
+    return judged(
+        _broken_neighbours(ground),
+        cases,
+        "response-time analysis with 2C in a window of T, 3C where it can be displaced",
+    )
 
 
 _row = partial(Property, family=Family.LOAD, method=Method.PROVE)
@@ -128,8 +132,8 @@ PROPERTIES: tuple[Property, ...] = (
         name="neighbours-survive-sporadic-vcpus",
         title="Neighbours of a sporadic vCPU keep their bounds whatever it does",
         statement="The interference of a sporadic vCPU is counted as two budgets in a row in each "
-        "period, not as one: a "
-        "refill may follow its use at once.",
+        "period, not as one (a refill may follow its use at once), as three where it can be displaced "
+        "itself; it is charged for all that it runs, as the manual has it.",
         prove=neighbours_survive,
         applies=has_sporadic,
     ),

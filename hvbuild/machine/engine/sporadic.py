@@ -2,6 +2,7 @@
 
 from hvbuild.machine.engine.layout import (
     ACTIVATION,
+    APS,
     BLOCKS,
     BUDGET,
     CAPACITY,
@@ -35,14 +36,14 @@ def activate(m: Memory, t: int) -> None:
 
 
 def drop(m: Memory, t: int) -> None:
-    """Fall to the low priority until the refill."""
+    """Fall to the low priority until the refill; who was put below it meanwhile just rises to it."""
     m[t + DROPPED] = 1
     low = m[t + LOW]
     c = m[t + ON]
     if m[t + PRIO] == low:
         if c:
             step_aside(m, c)
-    elif c:
+    elif c and (low < m[t + PRIO] or m[APS] or m[EXACT]):
         lower_running(m, c, low)
     else:
         m[t + PRIO] = low
