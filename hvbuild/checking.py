@@ -30,7 +30,7 @@ from hvbuild.rules.rule import run_rules
 from hvbuild.source import Span
 from hvbuild.units import size_text
 from hvbuild.values import dataclass
-from hvbuild.verdicts import NamedDigest, Verdict
+from hvbuild.verdicts import UNREAD, NamedDigest, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ class Checker:
             *project.inputs,
             *(NamedDigest(item.path, item.digest) for item in layers.inputs),
             *(NamedDigest(path.as_posix(), None) for path in layers.absent),
+            *(NamedDigest(path.as_posix(), UNREAD) for path in layers.unreadable),
         ]
         try:
             return self._checked(place, variant, layers, inputs)

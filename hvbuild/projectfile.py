@@ -5,15 +5,15 @@ from pathlib import Path
 
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.fileformat import format_fault
-from hvbuild.load.files import Files, Unreadable
+from hvbuild.load.files import UNREADABLE, Files, Unreadable
 from hvbuild.load.schema import shape_faults
 from hvbuild.load.tree import Mapping, Scalar
 from hvbuild.project import PROJECT_FILE
 from hvbuild.rules.allowance import Level
-from hvbuild.source import Span
+from hvbuild.source import SourceFile, Span
 from hvbuild.store import RULES_OF, digest, rules_of
 from hvbuild.values import dataclass
-from hvbuild.verdicts import NamedDigest
+from hvbuild.verdicts import UNREAD, NamedDigest
 
 _FOR_STACKS = "vdev_types"
 
@@ -61,7 +61,8 @@ class ProjectFile:
     """What the file says; all empty where there is none. With faults nothing else in it counts.
 
     `under_stacks` is the layer that lies under every stack. `properties` name guarantees of the project's
-    own, as MODULE:NAME. `inputs` is the part of the file that can change a product, present or not.
+    own, as MODULE:NAME. `inputs` is the part of the file that can change a product, present or not; with
+    faults the whole of it.
     """
 
     rows: tuple[Row, ...] = ()
@@ -79,16 +80,28 @@ def read_project(root: Path, files: Files) -> ProjectFile:
     name = path.as_posix() + RULES_OF
     reading = files.reading(path)
     if isinstance(reading, Unreadable):
-        return ProjectFile(inputs=(NamedDigest(name, None),))
+        if reading.missing:
+            return ProjectFile(inputs=(NamedDigest(name, None),))
+        place = Span(SourceFile(path.as_posix(), ""), 0, 0)
+        fault = UNREADABLE.at(place, f"cannot read `{path.as_posix()}`: {reading.reason}")
+        return ProjectFile(faults=(fault,), inputs=(NamedDigest(path.as_posix(), UNREAD),))
+    faults = reading.faults or _faults(reading.root)
+    if faults or reading.root is None:
+        # Any line of it may be at fault, so any line can put it right.
+        whole = next(item.digest for item in files.inputs if item.path == path.as_posix())
+        return ProjectFile(faults=faults, inputs=(NamedDigest(path.as_posix(), whole),))
     rules = rules_of(reading.file.text.encode())
-    inputs = (NamedDigest(name, digest(rules) if rules is not None else None),)
-    if reading.root is None:
-        return ProjectFile(faults=reading.faults, inputs=inputs)
-    tree = reading.root
+    return _read(reading.root, (NamedDigest(name, digest(rules) if rules is not None else None),))
+
+
+def _faults(tree: Mapping | None) -> tuple[Diagnostic, ...]:
+    if tree is None:
+        return ()
     fault = format_fault(tree)
-    faults = (*reading.faults, *((fault,) if fault is not None else shape_faults(tree, "project")))
-    if faults:
-        return ProjectFile(faults=faults, inputs=inputs)
+    return (fault,) if fault is not None else tuple(shape_faults(tree, "project"))
+
+
+def _read(tree: Mapping, inputs: tuple[NamedDigest, ...]) -> ProjectFile:
     entry = tree.entries.get(_FOR_STACKS)
     return ProjectFile(
         rows=tuple(_row(item) for item in tree.mappings("matrix")),
