@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -11,13 +11,22 @@ from typing import Any
 
 from hvbuild.building import Built, Draft, templates_of
 from hvbuild.certify.canonical import Json
-from hvbuild.certify.certificate import CertificateResult, Counterexample, certify, counterexamples_of
-from hvbuild.certify.codes import NO_SUCH_PROPERTY
+from hvbuild.certify.certificate import (
+    CertificateResult,
+    Counterexample,
+    certify,
+    counterexamples_of,
+    diagnostics_of,
+    static_answers,
+)
+from hvbuild.certify.codes import NO_SUCH_PROPERTY, SHARDS_DIFFER
 from hvbuild.certify.form import ACCEPTED, CERTIFICATE, ENVELOPE, REFUSED, REPORT, TIMINGS
-from hvbuild.certify.merge import merge
+from hvbuild.certify.ground import ground_of
+from hvbuild.certify.merge import differing, merge
 from hvbuild.certify.own import NoSuchProperty, own_properties, source_files
 from hvbuild.certify.properties.catalog import ALL_PROPERTIES
 from hvbuild.certify.property import Property
+from hvbuild.certify.statement import base_of
 from hvbuild.certify.subject import EXAMPLES, Subject, judgement_date
 from hvbuild.certify.verify import Verification, verify
 from hvbuild.checking import Checked
@@ -25,6 +34,7 @@ from hvbuild.diagnostics import Diagnostic, Diagnostics, StackInvalid, other
 from hvbuild.freshness import STATE, with_certificate
 from hvbuild.ownmodules import own_files
 from hvbuild.project import StackPlace, named_data, stable_name
+from hvbuild.source import SourceFile, Span
 from hvbuild.store import NAMES_IN, digest, file_digest, locked, write_file, write_together
 from hvbuild.verdicts import NamedDigest
 
@@ -185,17 +195,30 @@ def _judged(
 def merge_shards(
     built: Built, paths: Sequence[Path], key: Path | None = None, say: Callable[[str], None] | None = None
 ) -> Certified:
-    """Join the certificates of all shards of `built`; nothing is written when they do not fit together."""
+    """Join the certificates of all shards of `built`.
+
+    Nothing is written when they do not fit together, or are of another system than `built`.
+    """
     merged = merge(paths)
     if merged.statement is None:
         raise StackInvalid("merging", merged.diagnostics)
     parameters = merged.statement["predicate"]["parameters"]
     properties = properties_of(built.checked)
     terms = Terms(examples=parameters["examples"], seed=int(parameters["seed"]))
-    subject = subject_of(built.checked, built.draft, terms, properties)
+    # Waivers are judged by the day on which the shards were played.
+    subject = replace(subject_of(built.checked, built.draft, terms, properties), date=parameters["date"])
+    ground = ground_of(subject)
+    answers, _ = static_answers(ground, properties)
+    other = differing(merged.base or {}, base_of(ground, answers, properties))
+    if other:
+        place = Span(SourceFile(str(paths[0]), ""), 0, 0)
+        message = f"the shards are of another `{other[0]}` than the stack gives now"
+        notes = tuple(f"`{name}` differs" for name in other[1:])
+        raise StackInvalid("merging", (SHARDS_DIFFER.at(place, message, notes=notes),))
     files = {CERTIFICATE: merged.data, **_envelope(merged.data, key)}
     files |= _report(built, subject, merged.statement)
-    return _kept(built, properties, merged.statement, files, merged.diagnostics, say=say)
+    told = (*built.diagnostics, *diagnostics_of(ground, answers, merged.statement))
+    return _kept(built, properties, merged.statement, files, told, say=say)
 
 
 def _kept(

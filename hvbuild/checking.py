@@ -35,7 +35,7 @@ from hvbuild.source import Span
 from hvbuild.store import file_digest
 from hvbuild.units import size_text
 from hvbuild.values import dataclass
-from hvbuild.verdicts import NamedDigest, Verdict
+from hvbuild.verdicts import UNREAD, NamedDigest, Verdict
 
 _OF_OWN_RULES = frozenset(row.code for row in OWN_RULE_CODES)
 
@@ -98,6 +98,7 @@ class Checker:
             *_modules(project, place.root),
             *(NamedDigest(item.path, item.digest) for item in layers.inputs),
             *(NamedDigest(path.as_posix(), None) for path in layers.absent),
+            *(NamedDigest(path.as_posix(), UNREAD) for path in layers.unreadable),
         ]
         try:
             return self._checked(place, variant, layers, inputs, own)

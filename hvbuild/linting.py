@@ -1,22 +1,24 @@
 """Hand-kept files checked as one system: their text by their languages, their meaning by the shared rules."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.codes import codes_by_name
-from hvbuild.diagnostics import Code, Diagnostic
+from hvbuild.diagnostics import Code, Diagnostic, StackInvalid
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
 from hvbuild.load.remarks import Remark, remarks_in
+from hvbuild.load.yamltext import ENCODING
 from hvbuild.meaning.hand_kept import HandKept, lint_documents
 from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, read_host_files
 from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
 from hvbuild.rules.catalog import HAND_KEPT_RULES
 from hvbuild.rules.own import NO_RULES, OwnRules
 from hvbuild.rules.rule import run_rules
-from hvbuild.source import SourceFile
+from hvbuild.source import SourceFile, Span
 
 QVMCONF = "qvmconf"
 # A region outside RAM is told by the reader of its tree, at its numbers.
@@ -33,8 +35,16 @@ def kind_of(path: Path, said: str | None) -> str:
 
 
 def read_source(path: Path) -> SourceFile:
-    """The text of a hand-kept file, bytes that are no UTF-8 kept as escapes; OSError where there is none."""
-    return SourceFile(path.as_posix(), path.read_bytes().decode("utf-8", "surrogateescape"))
+    """The text of a hand-kept file, bytes that are no UTF-8 kept as escapes; OSError where there is none.
+
+    StackInvalid for a file in UTF-16 or UTF-32, of which no reader could make one word.
+    """
+    data = path.read_bytes()
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)):
+        place = Span(SourceFile(path.as_posix(), ""), 0, 0)
+        message = "the file is UTF-16 or UTF-32, which neither qvm nor mkifs nor dtc reads"
+        raise StackInvalid("reading", (ENCODING.at(place, message, helps=("save it as UTF-8",)),))
+    return SourceFile(path.as_posix(), data.decode("utf-8", "surrogateescape"))
 
 
 def lint(

@@ -62,11 +62,10 @@ def _migration(path: Path, data: bytes, faults: Diagnostics) -> Migration | None
     if tree is None:
         return None
     version = tree.integer("format")
-    fault = format_fault(tree)
-    if fault is not None and (version is None or not 0 <= version < FORMAT):
-        faults.add(fault)
+    fault = format_fault(tree, reading.faults)
+    if version is None or (version != FORMAT and not 0 <= version < FORMAT):
+        faults.extend([fault] if fault is not None else [])
         return None
-    assert version is not None, "a file without a format has a fault"
     wanted = [*edits(tree, version), *_format_edit(tree)]
     text = reading.file.text
     # A byte order mark is no part of the text that spans count in.

@@ -35,12 +35,14 @@ def plan_against(place: StackPlace, variant: str, against: str) -> Difference:
 
 def _against_revision(place: StackPlace, variant: str, revision: str, now: Side) -> Difference:
     home = place.folder.resolve()
-    top = Path(_git(home, "rev-parse", "--show-toplevel").decode().strip()).resolve()
-    commit = _git(home, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    top = Path(_git(home, revision, "rev-parse", "--show-toplevel").decode().strip()).resolve()
+    wanted = f"{revision}^{{commit}}"
+    commit = _git(home, revision, "rev-parse", "--verify", "--quiet", "--end-of-options", wanted)
     root = place.root.resolve() if place.root.resolve() != home else top
     inside = root.relative_to(top).as_posix()
     with tempfile.TemporaryDirectory(prefix="hvbuild-plan-") as temporary:
-        _unpack(top, commit.decode().strip(), inside, Path(temporary))
+        data = _git(top, revision, "archive", "--format=tar", commit.decode().strip(), *_only(inside))
+        _unpack(data, Path(temporary))
         file = Path(temporary) / (home / place.file.name).relative_to(top)
         if not file.is_file():
             return compare(Side(kind=BUILD, system=System(vms=())), now)
@@ -53,15 +55,17 @@ def _against_revision(place: StackPlace, variant: str, revision: str, now: Side)
         return _renamed(compare(earlier, now), prefix, name)
 
 
-def _unpack(top: Path, commit: str, inside: str, folder: Path) -> None:
-    wanted = () if inside == "." else ("--", inside)
-    data = _git(top, "archive", "--format=tar", commit, *wanted)
+def _only(inside: str) -> tuple[str, ...]:
+    return () if inside == "." else ("--", inside)
+
+
+def _unpack(data: bytes, folder: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         archive.extractall(folder, filter="data")
 
 
-def _git(folder: Path, *words: str) -> bytes:
-    """What git answers in `folder`; CannotCompare where it does not, or where there is no git."""
+def _git(folder: Path, asked: str, *words: str) -> bytes:
+    """What git answers in `folder`; CannotCompare about what was `asked` for where it does not answer."""
     try:
         command = ["git", "-C", str(folder), *words]
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - git, no shell
@@ -70,7 +74,6 @@ def _git(folder: Path, *words: str) -> bytes:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else "no such revision"
-        asked = words[-1].removesuffix("^{commit}")
         raise CannotCompare(f"`{asked}` is no build folder, and git says: {reason}")
     return done.stdout
 

@@ -15,7 +15,7 @@ from hvbuild.rules.own import NO_RULES, OwnRules, own_rules
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import RULES_OF, digest, rules_of
 from hvbuild.values import dataclass
-from hvbuild.verdicts import NamedDigest
+from hvbuild.verdicts import UNREAD, NamedDigest
 
 _FOR_STACKS = "vdev_types"
 
@@ -64,7 +64,7 @@ class ProjectFile:
 
     `under_stacks` is the layer that lies under every stack. `properties` and `rules` name guarantees and
     rules of the project's own, as MODULE:NAME. `inputs` is the part of the file that can change a product,
-    present or not.
+    present or not; with faults the whole of it.
     """
 
     rows: tuple[Row, ...] = ()
@@ -83,17 +83,27 @@ def read_project(root: Path, files: Files) -> ProjectFile:
     name = path.as_posix() + RULES_OF
     reading = files.reading(path)
     if isinstance(reading, Unreadable):
-        inputs = (NamedDigest(name, None),)
-        return ProjectFile(inputs=inputs, faults=() if reading.missing else (_unreadable(path, reading),))
+        if reading.missing:
+            return ProjectFile(inputs=(NamedDigest(name, None),))
+        unread = (NamedDigest(path.as_posix(), UNREAD),)
+        return ProjectFile(faults=(_unreadable(path, reading),), inputs=unread)
+    faults = reading.faults or _faults(reading.root)
+    if faults or reading.root is None:
+        # Any line of it may be at fault, so any line can put it right.
+        whole = next(item.digest for item in files.inputs if item.path == path.as_posix())
+        return ProjectFile(faults=faults, inputs=(NamedDigest(path.as_posix(), whole),))
     rules = rules_of(reading.file.text.encode())
-    inputs = (NamedDigest(name, digest(rules) if rules is not None else None),)
-    if reading.root is None:
-        return ProjectFile(faults=reading.faults, inputs=inputs)
-    tree = reading.root
+    return _read(reading.root, (NamedDigest(name, digest(rules) if rules is not None else None),))
+
+
+def _faults(tree: Mapping | None) -> tuple[Diagnostic, ...]:
+    if tree is None:
+        return ()
     fault = format_fault(tree)
-    faults = (*reading.faults, *((fault,) if fault is not None else shape_faults(tree, "project")))
-    if faults:
-        return ProjectFile(faults=faults, inputs=inputs)
+    return (fault,) if fault is not None else tuple(shape_faults(tree, "project"))
+
+
+def _read(tree: Mapping, inputs: tuple[NamedDigest, ...]) -> ProjectFile:
     entry = tree.entries.get(_FOR_STACKS)
     return ProjectFile(
         rows=tuple(_row(item) for item in tree.mappings("matrix")),

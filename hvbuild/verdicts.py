@@ -20,6 +20,8 @@ from hvbuild.store import file_digest, write_file
 from hvbuild.values import dataclass
 from hvbuild.version import __version__
 
+# In place of the digest of a file that is there and gave no bytes: equal to none, so it is asked for again.
+UNREAD = ""
 _LAYOUT = 2
 _PACKAGE = Path(__file__).resolve().parent
 

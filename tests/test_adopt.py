@@ -384,3 +384,19 @@ def test_a_shipped_system_is_adopted_host_and_all(name: str, tmp_path: Path) -> 
 
     assert (made.foreign, made.diagnostics) == (False, ())
     assert [each.severity.value for each in again.diagnostics if each.severity.value == "error"] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'alpha beta "gam ma" loc 0x1c200000,0x10000 intr gic:77 delta=5 name w',
+        "alpha loc 0x1c200000 =1 intr gic:77 beta 2 name w -x /y",
+        "a 1 loc 0x1c200000 a 2 intr gic:77 A",
+    ],
+)
+def test_words_of_a_device_from_elsewhere_come_through_around_what_is_known(
+    words: str, tmp_path: Path
+) -> None:
+    made = adopted(tmp_path, f"{ARM}vdev wonder {words}\n")
+
+    assert difference(tmp_path / "la.qvmconf", made.folder, "la") == "same\n"

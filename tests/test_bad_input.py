@@ -40,6 +40,8 @@ CASES: dict[str, tuple[bytes, str, int]] = {
     "empty": (b"", "HV0008", 1),
     "not a mapping": (b"- a\n", "HV0020", 1),
     "other format": (GOOD.replace("format: 1", "format: 99").encode(), "HV0051", 1),
+    "format beyond 64 bits": (GOOD.replace("format: 1", f"format: {10**30}").encode(), "HV0014", 1),
+    "format with underscore": (GOOD.replace("format: 1", "format: 1_0").encode(), "HV0015", 1),
     "a line in a path": (GOOD.replace("/vm/la/kernel", '"/vm/la\\nvdev x"').encode(), "HV1005", 9),
     "a quote in a path": (GOOD.replace("/vm/la/kernel", "'/vm/\"la'").encode(), "HV1005", 9),
     "climbing guest name": (GOOD.replace("  la:", "  ../la:").encode(), "HV1005", 6),
@@ -84,3 +86,71 @@ def test_a_file_that_is_not_there_is_no_answer(
     assert exit_code == 2
     assert document["summary"] == {"errors": 1, "warnings": 0}
     assert document["diagnostics"][0]["labels"][0]["path"] == "nowhere"
+
+
+def test_a_fault_of_the_project_file_is_told_as_long_as_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = "format: 1\nmatrix: [{stacks: [la]}]\n"
+    texts = [
+        sound,
+        sound.replace("[la]", "[la], stack: x"),
+        sound,
+        sound.replace("1", "9"),
+        sound.replace("1", "1_0"),
+        sound,
+    ]
+    said = []
+    for text in texts:
+        _write_project(tmp_path, monkeypatch, {"hvbuild.yaml": text.encode()})
+        said.append(_codes("check", capsys))
+
+    assert said == [[], ["HV1001"], [], ["HV0051"], ["HV0015"], []]
+
+
+def test_render_of_what_is_rendered_tells_a_fault_of_the_project_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for text in (b"format: 1\n", b"format: 1\nmatrix: 7\n"):
+        _write_project(tmp_path, monkeypatch, {"hvbuild.yaml": text})
+        said.append(_codes("render", capsys))
+
+    assert said == [[], ["HV1003"]]
+
+
+@pytest.mark.parametrize("name", ["stacks/la/variants/v.yaml", "parts/guest.yaml", "hvbuild.yaml"])
+def test_a_file_that_can_be_read_again_is_read_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for change in (Path.mkdir, Path.rmdir, None):
+        files = {
+            "hvbuild.yaml": b"format: 1\n",
+            "parts/guest.yaml": b"format: 1\nbody: {cmdline: hello}\n",
+            "stacks/la/variants/v.yaml": b"format: 1\nguests: {la: {use: ../../../parts/guest.yaml}}\n",
+        }
+        if change is not None:
+            del files[name]
+        if change is Path.mkdir:
+            (tmp_path / name).mkdir(parents=True)
+        if change is Path.rmdir:
+            (tmp_path / name).rmdir()
+        _write_project(tmp_path, monkeypatch, files)
+        said.append(_codes("check", capsys, "--variant", "v"))
+    missing = {"hvbuild.yaml": [], "parts/guest.yaml": ["HV0022"]}.get(name, ["HV0052"])
+
+    assert said == [["HV0022"], missing, []]
+
+
+def _write_project(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("HVBUILD_CACHE", str(root / "cache"))
+    for name, data in {"stacks/la/stack.yaml": GOOD.encode(), **files}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+def _codes(command: str, capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
+    main([command, "stacks/la", *words, "--format", "json"])
+    return [row["code"] for row in json.loads(capsys.readouterr().out).get("diagnostics", [])]

@@ -287,6 +287,7 @@ def faults_of(folder: Path) -> tuple[Diagnostic, ...]:
         ("{% include '../../stacks/demo/stack.yaml' %}", "HV6003", "stack.yaml"),
         ("{% for %}", "HV6002", "Expected"),
         ("{{ range(3) }}", "HV6003", "range"),
+        ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "HV6003", "recursion"),
     ],
 )
 def test_a_template_that_cannot_be_used_is_told_with_its_place(
@@ -308,3 +309,14 @@ def test_a_template_that_forgets_something_is_told(tmp_path: Path) -> None:
 
     assert fault.code == "HV6012"
     assert "the launch of guest `one`" in fault.message
+    assert fault.notes[-1].endswith("templates/rpi4/mifs.build.j2` makes this file")
+
+
+def test_a_template_in_another_encoding_is_told_with_its_place(tmp_path: Path) -> None:
+    folder = own_template(tmp_path, shipped_template())
+    (template,) = tmp_path.rglob("mifs.build.j2")
+    template.write_bytes(template.read_bytes() + b"# \xff\n")
+    (fault,) = faults_of(folder)
+
+    assert fault.code == "HV6003"
+    assert fault.primary.span.file.path == str(template)

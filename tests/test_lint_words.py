@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from hvbuild.diagnostics import StackInvalid
 from hvbuild.linting import lint
 
 VM = "system g\nram 0x80000000,512M\n"
@@ -34,6 +35,16 @@ SAID: tuple[tuple[str, str | None, tuple[str, ...], str], ...] = (
     ("vdev pl011 loc 0x1c090000 irq 37", None, ("3:1 error HV3004", "3:27 warning HV8026"), "`intr`"),
     ("pass pci:0:2.0", None, ("3:6 error HV8002",), "loc pci:0:2.0"),
     ("RAM 1M", None, ("3:1 error HV8002",), "`ram`"),
+    ("vdev pl011 loc intr gic:37", None, ("3:12 error HV8003",), ""),
+    ("vdev pl011 loc 0x1c090000 intr", None, ("3:27 error HV8003",), ""),
+    ("vdev virtio-net loc 0x1c0c0000 intr gic:40 peer", None, ("3:44 error HV8003",), ""),
+    ("reserve loc 0xa0000", None, ("3:13 error HV8024",), ""),
+    ("reserve loc io:0xcf8", None, (), ""),
+    ("reserve loc $asinfo_start{a},$asinfo_length{a}", None, (), ""),
+    ("load $env{x", None, ("3:6 warning HV8029",), ""),
+    ("load $env{}", None, ("3:6 warning HV8029",), ""),
+    ("vdev pl011 loc io:0x3f8 intr gic:37", None, ("3:16 error HV8022",), ""),
+    ("vdev ser8250 loc io:0x3f8", None, (), ""),
 )
 
 
@@ -117,3 +128,34 @@ def test_a_file_given_twice_counts_once(tmp_path: Path, monkeypatch: pytest.Monk
     once = lint([file], (), None, None)
     assert lint([file, Path("g.qvmconf")], (), None, None) == once
     assert lint([file, other], (), None, None) != once
+
+
+@pytest.mark.parametrize("name", ["g.qvmconf", "host.build", "board.dts"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-be"])
+def test_a_file_in_another_encoding_is_one_fault(name: str, encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    file.write_bytes(mark + VM.encode(encoding))
+    with pytest.raises(StackInvalid) as refused:
+        lint([file], [], None, None)
+
+    assert [(each.code, each.primary.span.file.path) for each in refused.value.diagnostics] == [
+        ("HV0001", file.as_posix())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (("\r\n", "\r\n"), "2 lines end with CR LF;"),
+        (("\r\n", "\n"), "1 line ends with CR LF;"),
+        (("\r", "\r\n"), "1 line ends with CR LF and 1 CR stands alone;"),
+    ],
+)
+def test_carriage_returns_are_counted(ends: tuple[str, str], said: str, tmp_path: Path) -> None:
+    file = tmp_path / "g.qvmconf"
+    file.write_bytes(f"system g{ends[0]}ram 0x80000000,512M{ends[1]}".encode())
+    faults = lint([file], [], None, None)
+
+    assert [each.code for each in faults] == ["HV8011"]
+    assert faults[0].message.startswith(said)

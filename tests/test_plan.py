@@ -71,6 +71,15 @@ def test_what_is_neither_folder_nor_revision_is_exit_2(against: str) -> None:
     assert said.err.startswith("hvbuild: ")
 
 
+@needs_git
+def test_outside_a_repository_the_word_that_was_asked_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stack.yaml").write_text(STACK)
+    said = say("plan", str(tmp_path), "--against", "git:yesterday")
+
+    assert said.code == Exit.NO_ANSWER
+    assert said.err.startswith("hvbuild: `yesterday` is no build folder, and git says: ")
+
+
 def test_a_folder_that_is_no_build_is_exit_2(tmp_path: Path) -> None:
     said = say("plan", RPI4, "--against", str(tmp_path))
 

@@ -9,7 +9,7 @@ from demo_project import checked_stack, write_stack
 
 from hvbuild import freshness, version
 from hvbuild.building import Built, build
-from hvbuild.certifying import Certified, Terms, certify_build, verify_folder
+from hvbuild.certifying import Certified, Terms, certify_build, merge_shards, verify_folder
 from hvbuild.diagnostics import StackInvalid
 from hvbuild.freshness import Digests, is_fresh
 from hvbuild.image import ready
@@ -221,3 +221,37 @@ def test_a_guarantee_of_the_project_is_judged_and_its_module_is_an_input(
     with pytest.raises(StackInvalid, match="certifying") as stopped:
         judged(folder)
     assert [each.code for each in stopped.value.diagnostics] == ["HV7006"]
+
+
+def played_in_two(folder: Path) -> tuple[Built, list[Path]]:
+    built = build(checked_stack(folder))
+    for index in (1, 2):
+        certify_build(built, Terms(examples=150, shard=(index, 2)))
+    return built, [built.folder / f"certificate.{index}-of-2.json" for index in (2, 1)]
+
+
+def test_joined_shards_say_what_one_run_says(tmp_path: Path) -> None:
+    built, shards = played_in_two(crowded(tmp_path))
+    joined = merge_shards(built, shards)
+    data = (built.folder / "certificate.json").read_bytes()
+    stored = kept(built.checked.place.folder)
+    for name in stored:
+        (built.checked.place.folder / "counterexamples" / name).unlink()
+    whole = certify_build(built, Terms(examples=150))
+
+    assert data == (built.folder / "certificate.json").read_bytes()
+    assert stored == kept(built.checked.place.folder)
+    assert joined.refused
+    assert "HV7001" in {each.code for each in joined.diagnostics}
+    assert whole.diagnostics == joined.diagnostics
+
+
+def test_shards_of_another_system_are_not_joined(tmp_path: Path) -> None:
+    _, shards = played_in_two(write_stack(tmp_path / "a"))
+    other = build(checked_stack(write_stack(tmp_path / "b", guest="    cmdline: hello\n")))
+    with pytest.raises(StackInvalid) as refused:
+        merge_shards(other, shards)
+
+    assert [each.code for each in refused.value.diagnostics] == ["HV7201"]
+    assert "guests/one.qvmconf" in refused.value.diagnostics[0].message
+    assert not (other.folder / "certificate.json").exists()

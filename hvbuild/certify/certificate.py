@@ -126,7 +126,7 @@ def finished(
         statement=statement,
         data=certificate_bytes(statement),
         verdict=statement["predicate"]["verdict"],
-        diagnostics=tuple(_diagnostics(ground, answers, statement)),
+        diagnostics=tuple(diagnostics_of(ground, answers, statement)),
         timings=MappingProxyType(dict(timings)),
         counterexamples=counterexamples_of(statement),
     )
@@ -157,7 +157,8 @@ def counterexamples_of(statement: Json) -> tuple[Counterexample, ...]:
             "property": row["id"],
             "name": row["name"],
             "family": row["family"],
-            **example,
+            # Whether it was just played or read back from a shard, the file has one spelling.
+            **json.loads(json.dumps(example, sort_keys=True)),
         }
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         trace = trace_of(example)
@@ -168,7 +169,8 @@ def counterexamples_of(statement: Json) -> tuple[Counterexample, ...]:
 # --- diagnostics --------------------------------------------------------------------------------------------
 
 
-def _diagnostics(ground: Ground, answers: Mapping[str, Answer], statement: Json) -> Iterable[Diagnostic]:
+def diagnostics_of(ground: Ground, answers: Mapping[str, Answer], statement: Json) -> Iterable[Diagnostic]:
+    """What `statement` refuses or waives, each at the line to change; then what is wrong with its terms."""
     terms = ground.plan.stack.certificate
     rows = statement["predicate"].get("properties", ())
     refused = {name: row for row in rows if row["status"] == "refused" for name in (row["id"], row["name"])}

@@ -23,12 +23,16 @@ from hvbuild.source import SourceFile, Span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """The joined certificate, or None with the faults that keep shards from being joined."""
+    """The joined certificate, or None with the faults that keep shards from being joined.
+
+    `base` is what all of them say of their subject without drawn runs.
+    """
 
     statement: Json | None
     data: bytes
     verdict: str
     diagnostics: tuple[Diagnostic, ...]
+    base: Json | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,25 @@ def merge(paths: Sequence[Path]) -> Merged:
         data=certificate_bytes(statement),
         verdict=statement["predicate"]["verdict"],
         diagnostics=(),
+        base=shards[0].base,
     )
+
+
+def differing(base: Json, wanted: Json) -> tuple[str, ...]:
+    """What shards of `base` are of otherwise than `wanted`: artifacts and inputs by name, else sections.
+
+    Versions do not count: whether a certificate of other ones is good enough is asked when it is used.
+    """
+    files = [_files(each) for each in (base, wanted)]
+    names = tuple(sorted(name for name in {*files[0], *files[1]} if files[0].get(name) != files[1].get(name)))
+    sections = [{**each["predicate"], "versions": None, "digest": None} for each in (base, wanted)]
+    keys = {*sections[0], *sections[1]}
+    return names or tuple(sorted(key for key in keys if sections[0].get(key) != sections[1].get(key)))
+
+
+def _files(base: Json) -> dict[str, str]:
+    artifacts = {row["name"]: row["digest"]["sha256"] for row in base["subject"]}
+    return artifacts | {row["name"]: row["sha256"] for row in base["predicate"]["inputs"]}
 
 
 def shard_name(shard: tuple[int, int]) -> str:

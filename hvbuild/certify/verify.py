@@ -140,7 +140,9 @@ def _shape(statement: Any) -> str:
     if not isinstance(statement, dict) or statement.get("_type") != form.STATEMENT:
         return "not an in-toto Statement v1"
     predicate = statement.get("predicate")
-    if not isinstance(predicate, dict) or not str(predicate.get("format")).startswith("hvbuild-certificate/"):
+    if statement.get("predicateType") != form.PREDICATE or not isinstance(predicate, dict):
+        return "its predicate is not one of hvbuild"
+    if not str(predicate.get("format")).startswith("hvbuild-certificate/"):
         return "its predicate is not one of hvbuild"
     if not isinstance(predicate.get("digest"), str):
         return "it carries no digest"
@@ -164,6 +166,9 @@ def _judgement_shape(predicate: Mapping[str, Any]) -> str:
     refused = [row for row in rows if row["status"] in ("refused", "") and "waiver" not in row]
     if refused and predicate["verdict"] != form.REFUSED:
         return f"the verdict contradicts {refused[0].get('id')}"
+    vacuous = [row for row in rows if row["status"] == "sampled" and not row.get("examples")]
+    if vacuous:
+        return f"{vacuous[0].get('id')} was sampled without an example"
     ran = predicate.get("rules", {}).get("ran") if isinstance(predicate.get("rules"), dict) else None
     if (not isinstance(ran, int) or ran < 1) and predicate["verdict"] != form.REFUSED:
         return "no rule was run"
@@ -286,7 +291,7 @@ def _note(statement: Json, count: int, *, signed: bool) -> str:
         f"{count} of {total} inputs compared" if count else "inputs not compared",
     ]
     if 0 < count < total:
-        parts.append(f"{total - count} inputs not found")
+        parts.append(f"{total - count} inputs not compared")
     if signed:
         parts.append("signature checked")
     return ", ".join(parts)

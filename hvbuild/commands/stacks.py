@@ -71,11 +71,15 @@ def verdicts(
     folder = cache_folder(os.environ)
     cache = VerdictCache(folder)
     digests = Digests({item.name: item.digest for item in inputs})
+    # Who read the project file for all of them tells its faults as well.
+    doubted = (
+        {} if digests.known else {root: not _is_sound(root, folder) for root in {p.root for p, _ in asked}}
+    )
     checker = None
     answers: list[tuple[tuple[StackPlace, str], Verdict]] = []
     for place, variant in asked:
         question = ("check", str(place.file), variant)
-        known = cache.find(question, digests.of)
+        known = None if doubted.get(place.root) else cache.find(question, digests.of)
         if known is None:
             from hvbuild.checking import Checker
 
@@ -84,6 +88,37 @@ def verdicts(
             cache.keep(question, known)
         answers.append(((place, variant), known))
     return answers
+
+
+def _is_sound(root: Path, cache: Path) -> bool:
+    """True where the project file at `root` has no fault; known by its bytes, so that it is parsed once.
+
+    A verdict on a stack does not depend on lines that decide nothing in it, and those may be at fault.
+    """
+    from contextlib import suppress
+
+    from hvbuild.project import PROJECT_FILE
+    from hvbuild.store import digest, write_file
+    from hvbuild.verdicts import tool_digest
+
+    file = root / PROJECT_FILE
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    held = cache / "projects" / digest(f"{tool_digest()}\0".encode() + data)
+    if held.exists():
+        return True
+    from hvbuild.load.files import Files
+    from hvbuild.projectfile import read_project
+
+    if read_project(root, Files()).faults:
+        return False
+    with suppress(OSError):
+        write_file(held, b"")
+    return True
 
 
 def asked_products(path: Path) -> Matrix:
@@ -114,7 +149,10 @@ def nothing_to_write(place: StackPlace, variant: str, folder: Path) -> Outcome |
     from hvbuild.verdicts import VerdictCache
 
     digests = Digests({})
-    known = VerdictCache(cache_folder(os.environ)).find(("check", str(place.file), variant), digests.of)
+    cache = cache_folder(os.environ)
+    if not _is_sound(place.root, cache):
+        return None
+    known = VerdictCache(cache).find(("check", str(place.file), variant), digests.of)
     if known is None or not is_fresh(folder, ("manifest.json",), digests):
         return None
     return Outcome(

@@ -86,6 +86,11 @@ class _Context:
     kind: str = ""
 
 
+def like_option(word: str) -> bool:
+    """True for a word that could name an option."""
+    return _LIKE_OPTION.match(word) is not None
+
+
 class EntryReader:
     """Mutable, for one text: walks its words once; `faults` holds what was wrong on the way."""
 
@@ -227,7 +232,7 @@ class EntryReader:
     def _begins_anew(self, index: int) -> bool:
         """True for a word that stands first in its line and could be an option: lines are a hint only."""
         before, here = self._tokens[index - 1], self._tokens[index]
-        return bool(_LIKE_OPTION.match(here.value)) and "\n" in here.file.text[before.end : here.start]
+        return like_option(here.value) and "\n" in here.file.text[before.end : here.start]
 
     def _judge_unknown(self, entry: Entry, previous: Entry | None, unquoted_command: bool) -> None:
         word = entry.name

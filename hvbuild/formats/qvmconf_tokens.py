@@ -34,7 +34,7 @@ _QUOTED = re.compile(r'"([^"]*)"?')
 _CONTINUED = re.compile(r"\\\r?\n")
 _LINE_END = re.compile(r"\r?\n")
 _MARKER = re.compile(r"@[A-Za-z_][A-Za-z0-9_]*@")
-_SUBSTITUTION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\{([^}]*)\}")
+_SUBSTITUTION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)\{([^}\"]*)(\}?)")
 _ODD = re.compile("[\x00-\x08\x0e-\x1f\x7f\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 _LONGEST_SHOWN = 60
 _KNOWN_SUBSTITUTIONS = ("env", "asinfo_start", "asinfo_length")
@@ -120,7 +120,11 @@ def text_faults(file: SourceFile, tokens: Sequence[Token]) -> Iterator[Diagnosti
         yield from _quote_faults(tokens)
     if "\r" in text:
         at = text.index("\r")
-        message = f"{text.count(chr(13))} lines end with CR LF; qvm's reaction to CR is not documented"
+        pairs = text.count("\r\n")
+        alone = text.count("\r") - pairs
+        what = f"{pairs} line{'s' * (pairs != 1)} end{'s' * (pairs == 1)} with CR LF" if pairs else ""
+        what += f"{' and ' * bool(pairs)}{alone} CR stand{'s' * (alone == 1)} alone" if alone else ""
+        message = f"{what}; qvm's reaction to CR is not documented"
         yield CARRIAGE_RETURN.at(Span(file, at, at + 1), message, helps=("save the file with LF line ends",))
     if "@" in text:
         yield from _marker_fault(tokens)
@@ -203,6 +207,9 @@ def _substitution_faults(tokens: Sequence[Token]) -> Iterator[Diagnostic]:
                     f"`${match[1]}{{}}` is not a substitution that qvm documents",
                     helps=("known are `$env{}`, `$asinfo_start{}` and `$asinfo_length{}`",),
                 )
+            elif not match[2] or not match[3]:
+                missing = "is not closed: `}` is missing" if match[2] else "names nothing"
+                yield UNKNOWN_SUBSTITUTION.at(place, f"`{match[0]}` {missing}")
             elif match[1] != "env" and "/" in match[2]:
                 yield UNKNOWN_SUBSTITUTION.at(
                     place,

@@ -142,7 +142,10 @@ def _vdev(item: Fields) -> Vdev:
         interrupts=_interrupts(node.get("intr")),
         options=(
             *(option for option in options if option.values != ("auto",)),
-            *(Option(key=words[0], values=words[1:], origin=origin) for words, origin in _verbatim(node)),
+            *(
+                Option(key=words[0], values=words[1:], carried=True, origin=origin)
+                for words, origin in _verbatim(node)
+            ),
         ),
         derived=frozenset(option.key for option in options if option.values == ("auto",)),
         settings=_settings(item),

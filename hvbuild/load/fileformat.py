@@ -1,5 +1,7 @@
 """The key `format:` that every file of a stack carries: which version of the language it is written in."""
 
+from collections.abc import Iterable
+
 from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.load.tree import Mapping, Scalar, heading_at
 
@@ -23,9 +25,14 @@ FORMAT_UNKNOWN = Code(
 CODES = (FORMAT_MISSING, FORMAT_UNKNOWN)
 
 
-def format_fault(root: Mapping) -> Diagnostic | None:
-    """What is wrong with the `format:` of a file's top level, or None."""
+def format_fault(root: Mapping, told: Iterable[Diagnostic] = ()) -> Diagnostic | None:
+    """What is wrong with the `format:` of a file's top level, or None.
+
+    None too where one of the faults `told` already is about the value that stands there.
+    """
     node = root.get("format")
+    if node is not None and any(fault.primary.span == node.span for fault in told):
+        return None
     if node is None:
         place = heading_at(root, ())
         helps = (f"write `format: {FORMAT}` at the top",)

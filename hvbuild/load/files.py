@@ -78,6 +78,17 @@ class Files:
         self._cache = cache
         self._memory: Memory = {} if memory is None else memory
         self._inputs: dict[Path, Input] = {}
+        self._refused: dict[Path, Unreadable] = {}
+
+    @property
+    def missing(self) -> tuple[Path, ...]:
+        """All files that were asked for and are not there, in the order of first mention."""
+        return tuple(path for path, why in self._refused.items() if why.missing)
+
+    @property
+    def unreadable(self) -> tuple[Path, ...]:
+        """All files that are there and gave no bytes, in the order of first mention."""
+        return tuple(path for path, why in self._refused.items() if not why.missing)
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -91,6 +102,8 @@ class Files:
         reading, entry = self._memory[path]
         if entry is not None:
             self._inputs.setdefault(path, entry)
+        if isinstance(reading, Unreadable):
+            self._refused.setdefault(path, reading)
         return reading
 
     def _first_reading(self, path: Path) -> tuple[Reading | Unreadable, Input | None]:

@@ -103,9 +103,16 @@ class _Expander:
                 node if scope.parameters is None or "${" not in node.text else self._filled(node, scope, at)
             )
         if isinstance(node, Mapping):
-            return (
-                self._included(node, scope, at) if "use" in node.entries else self._mapping(node, scope, at)
-            )
+            if "use" in node.entries:
+                return self._included(node, scope, at)
+            if "with" in node.entries:
+                helps = ("parameters belong beside the `use` that they are for, in the same file",)
+                place = node.key_span("with")
+                message = "`with` stands without `use`"
+                self.faults.append(
+                    USE_SHAPE.at(place, message, "given to nothing", route=route(at), helps=helps)
+                )
+            return self._mapping(node, scope, at)
         return self._sequence(node, scope, at) if isinstance(node, Sequence) else node
 
     def _mapping(self, node: Mapping, scope: _Scope, at: Steps) -> Mapping:

@@ -52,8 +52,9 @@ FindBoard = Callable[[Path, str], Path | None]
 class Layers:
     """What was read of a stack: settled trees (None where faults stand in the way), inputs and faults.
 
-    `variants` are the names that were laid over the stack, lowest first. `absent` are places where a board of
-    that name would be taken instead, if there were one.
+    `variants` are the names that were laid over the stack, lowest first. `absent` are files that were looked
+    for and not there, among them places where a board of that name would be taken instead; `unreadable` are
+    there and gave no bytes.
     """
 
     stack: Mapping | None
@@ -62,6 +63,7 @@ class Layers:
     faults: tuple[Diagnostic, ...]
     variants: tuple[str, ...] = ()
     absent: tuple[Path, ...] = ()
+    unreadable: tuple[Path, ...] = ()
 
     @property
     def trees(self) -> tuple[Mapping, ...]:
@@ -131,7 +133,13 @@ def load_layers(
     names, variants = loading.variants(plain, base)
     if base is None or loading.faults:
         return Layers(
-            stack=None, board=None, inputs=files.inputs, faults=tuple(loading.faults), variants=names
+            stack=None,
+            board=None,
+            inputs=files.inputs,
+            faults=tuple(loading.faults),
+            variants=names,
+            absent=files.missing,
+            unreadable=files.unreadable,
         )
     overlays = (_without(layer, _OF_THE_VARIANT) for layer in variants)
     layers = [*below, base, *overlays, *((placed,) if placed is not None else ()), *above]
@@ -146,7 +154,8 @@ def load_layers(
         inputs=files.inputs,
         faults=tuple(dict.fromkeys(loading.faults)),
         variants=names,
-        absent=boards_absent(stack, whole),
+        absent=(*files.missing, *boards_absent(stack, whole)),
+        unreadable=files.unreadable,
     )
 
 
@@ -196,7 +205,7 @@ class _Loading:
         self.faults.extend(reading.faults)
         if reading.root is None:
             return None
-        fault = format_fault(reading.root)
+        fault = format_fault(reading.root, reading.faults)
         if fault is not None:
             self.faults.append(fault)
         tree, faults = expand(reading.root, path, self._files)

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hvbuild.diagnostics import Diagnostic, Severity, other
 from hvbuild.formats.qvmconf_codes import DIALECT, EMPTY_CONTEXT, ODD_NAME, REPEATED, VDEV_SPELLING
-from hvbuild.formats.qvmconf_entries import Entry, vdev_form, vdev_kind
+from hvbuild.formats.qvmconf_entries import Entry, like_option, vdev_form, vdev_kind
 from hvbuild.formats.qvmconf_tokens import has_unknown_part
 from hvbuild.meaning.arguments import cpus_in, sched_in
 from hvbuild.meaning.options import Terms, judge_option, judge_release, judge_word
@@ -89,6 +90,10 @@ class Context(ABC):
         """Note a word in this context that names no option; it is reported already."""
         self.empty = False
 
+    def incomplete(self, entry: Entry) -> None:
+        """Take note of a sub-option that lacks its argument; it is reported already."""
+        self.empty = False
+
     def take(self, entry: Entry) -> None:
         """Take one sub-option; `row` of the target's release decides what is legal."""
         self.empty = False
@@ -164,6 +169,7 @@ class VdevContext(Context):
         self._location: Location | None = None
         self._interrupts: tuple[Interrupt, ...] = ()
         self._options: list[Option] = []
+        self._unknown: Option | None = None
         self._loggers: list[tuple[frozenset[str], str, Origin]] = []
         self._settings: dict[str, Setting] = {}
         self._judge_type()
@@ -215,8 +221,32 @@ class VdevContext(Context):
             self._options.append(_option(entry))
 
     def unknown(self, entry: Entry) -> None:
-        """Keep an option that the catalogue does not know, as written."""
-        self._options.append(_option(entry))
+        """Keep an option that the catalogue does not know, as written.
+
+        What could not name one belongs to the unknown option before it, wherever known ones stand between:
+        once they are written elsewhere, it follows that option.
+        """
+        last = self._unknown
+        if last is not None and not like_option(entry.name):
+            longer = replace(last, values=(*last.values, *entry.words))
+            self._options = [longer if option is last else option for option in self._options]
+            self._unknown = longer
+            return
+        self._unknown = _option(entry)
+        self._options.append(self._unknown)
+
+    def incomplete(self, entry: Entry) -> None:
+        """Take note of an option that lacks its argument: it is given, and what it says is not known."""
+        super().incomplete(entry)
+        nothing, place = Opaque(""), Origin(entry.span)
+        if entry.name == "loc":
+            self._location = Location(space=Space.MEM, start=nothing, origin=place)
+        elif entry.name == "intr":
+            row = self.terms.catalog.vdev(self._kind)
+            pic = "apic" if row is not None and row.architecture == "x86" else "gic"
+            self._interrupts = (*self._interrupts, Interrupt(pic=pic, line=nothing, origin=place))
+        else:
+            self._options.append(Option(key=entry.name, values=("",), origin=place))
 
     def set(self, setting: Setting, entry: Entry) -> None:
         """Keep a variable of this device."""

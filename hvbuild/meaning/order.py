@@ -170,6 +170,8 @@ def _bound(entry: Entry, catalog: Catalog) -> Iterator[_Bound]:
         if variable is not None and variable.architecture:
             what = f"variable `{variable.name}`"
             yield _Bound(variable.architecture, what, entry.arguments[0].span, False)
+    elif entry.name == "loc" and any(token.value.startswith("io:") for token in entry.arguments):
+        yield _Bound("x86", f"port `{entry.arguments[0].value}`", entry.arguments[0].span, False)
     elif entry.prefix is not None:
         yield from _bound_blob(entry, catalog.blobs.get(entry.prefix.value, ()))
 

@@ -149,7 +149,10 @@ def reserve_location_in(pieces: Sequence[Piece], faults: Faults) -> Location:
     """`[mem:]start,length`, `io:port[,length]` (the manual also prints `io port,length`) or `pci:slot`."""
     piece = pieces[-1]
     default = Space(pieces[0].text) if len(pieces) > 1 else Space.MEM
-    return location_in(piece, default, faults)
+    found = location_in(piece, default, faults)
+    if found.space is Space.MEM and found.length is None and isinstance(found.start, int):
+        _malformed(piece, "reserve loc [mem:]START,LENGTH", faults)
+    return found
 
 
 def _pass_pci(piece: Piece, body: Piece, faults: Faults) -> PassPci:

@@ -118,6 +118,8 @@ class _VmReader:
             if not entry.complete:
                 if entry.name in ("ram", "rom"):
                     self._memory.append(_unreadable(entry))
+                elif entry.opener in contexts:
+                    contexts[entry.opener].incomplete(entry)
                 continue
             if entry.row.opens:
                 current = contexts[index] = self._open(entry)

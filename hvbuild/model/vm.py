@@ -222,10 +222,12 @@ class Option:
     """A vdev option beyond `loc`, `intr` and `name`, with its argument tokens unquoted.
 
     An option that accumulates stands once per occurrence, in order; any other once, the last one written.
+    `carried`: a stack says it under `verbatim`, so nobody claims to know it.
     """
 
     key: str
     values: tuple[str, ...] = ()
+    carried: bool = field(default=False, compare=False)
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 

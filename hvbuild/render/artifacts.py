@@ -1,6 +1,6 @@
 """Plan to artifacts: each rendered, read back and compared; the bytes are what is judged from here on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,6 +86,12 @@ class _Room:
             return None
         return rendered.text
 
+    def _told(self, faults: Iterable[Diagnostic], template: str) -> None:
+        """Keep what read-back found in a file, with the template that makes it; empty: no template does."""
+        path = self._templates.find(template) if template else None
+        note = (f"template `{path}` makes this file",) if path is not None else ()
+        self.faults.extend(replace(fault, notes=(*fault.notes, *note)) for fault in faults)
+
     def guests(self) -> None:
         for guest in self._plan.guests:
             self.vms.append(self._guest(guest))
@@ -101,7 +107,7 @@ class _Room:
         back = read_back_vm(
             guest.vm, SourceFile(name, text), self._catalog, stack.target, stack.board.architecture.family
         )
-        self.faults.extend(back.faults)
+        self._told(back.faults, "guest.qvmconf.j2")
         lines = line_origins(back.vm, guest.vm) if not back.faults else ()
         self.artifacts.append(Artifact(name=name, data=text.encode(), lines=lines))
         return back.vm
@@ -119,7 +125,8 @@ class _Room:
             return
         file = SourceFile(BUILDFILE, text)
         releases = self._catalog.releases(plan.stack.target)
-        self.faults.extend(buildfile_faults(plan, host, file, releases))
+        faults = buildfile_faults(plan, host, file, releases)
+        self._told(faults, "mifs.build.j2" if self.base is None else "")
         lines = tuple(buildfile_lines(host, file, releases))
         data = text.encode("utf-8", "surrogateescape")
         self.artifacts.append(Artifact(name=BUILDFILE, data=data, lines=lines))

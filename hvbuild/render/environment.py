@@ -18,6 +18,17 @@ from hvbuild.render.codes import TEMPLATE_SYNTAX, TEMPLATE_UNDEFINED
 from hvbuild.source import SourceFile, Span
 
 EVERY_TARGET = "any"
+# What a template, which computes only with its view, can bring about.
+_OF_THE_TEMPLATE = (
+    TemplateError,
+    SecurityError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    LookupError,
+    RecursionError,
+    MemoryError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,12 +89,13 @@ class Templates:
                     place, f"template `{name}`: {error.message}", "the template stops here"
                 ),
             )
-        except (TemplateError, SecurityError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+        except _OF_THE_TEMPLATE as error:
             reason = f"no template `{error}`" if isinstance(error, TemplateNotFound) else str(error)
+            place = self._raised_at(error) or _place(self.find(name), 1)
             return Rendered(
                 text="",
                 files=tuple(used),
-                fault=TEMPLATE_UNDEFINED.at(self._raised_at(error), f"template `{name}` fails: {reason}"),
+                fault=TEMPLATE_UNDEFINED.at(place, f"template `{name}` fails: {reason or 'no memory'}"),
             )
 
     def _files(self, name: str) -> list[Path]:

@@ -43,6 +43,7 @@ CODES = (*own.CODES, *(each.row for each in ALL_RULES))
 SAID_BY_TEXT: Mapping[str, str] = MappingProxyType(
     {
         "HV3007": "HV8022",
+        "HV3011": "HV8026",
         "HV3107": "HV8022",
         "HV3311": "HV8023",
         "HV4006": "HV8021",

@@ -141,6 +141,31 @@ def vdev_type_unknown(scene: VmScene) -> Iterator[Finding]:
                 )
 
 
+@rule(
+    "HV3011",
+    "vdev-option-unknown",
+    source="QNX Hypervisor 7.1, vdev reference: the options of each device",
+    policy="an error in a stack, whose keys are all known ones; in a hand-kept file a warning (HV8026)",
+)
+def vdev_option_unknown(scene: VmScene) -> Iterator[Finding]:
+    """A virtual device has a key that is none of its options; `verbatim` carries what nobody here knows."""
+    catalog = scene.scene.catalog
+    for vdev in scene.vm.vdevs:
+        row = catalog.vdev(vdev.type)
+        if row is None or row.open or row.third_party:
+            continue
+        known = (*(option.name for option in row.options), *catalog.sub_options["vdev"])
+        for option in vdev.options:
+            if not option.carried and catalog.vdev_option(vdev.type, option.key) is None:
+                words = " ".join((option.key, *option.values))
+                yield found(
+                    (option.origin, vdev.origin),
+                    f"`{option.key}` is no option of virtual device `{vdev.label}` of {scene.text}",
+                    f"`{row.name}` has no `{option.key}`",
+                    helps=(*did_you_mean(option.key, known), f'carry it as it is: `verbatim: ["{words}"]`'),
+                )
+
+
 @rule("HV3007", "vdev-of-other-architecture", source="QNX Hypervisor 7.1, vdev reference: architectures")
 def vdev_of_other_architecture(scene: VmScene) -> Iterator[Finding]:
     """A virtual device, or an x86 port, that the architecture of host and guest does not have."""
@@ -245,6 +270,7 @@ RULES = (
     vdev_without_place,
     vdev_option_missing,
     vdev_type_unknown,
+    vdev_option_unknown,
     vdev_of_other_architecture,
     vdev_name_twice,
     system_name_twice,

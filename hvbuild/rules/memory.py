@@ -195,7 +195,8 @@ def vm_without_memory(scene: VmScene) -> Iterator[Finding]:
     has_ram = any(block.kind is MemoryKind.RAM for block in scene.vm.memory)
     lent = any("m" in location.flags for each in scene.vm.passes for location in each.windows)
     # A misspelt `ram` is said by the reader; one fault, one diagnostic.
-    misspelt = any(each.words[0].lower().startswith(("ram", "mem")) for each in scene.vm.verbatim)
+    words = (word.lower() for each in scene.vm.verbatim for word in each.words)
+    misspelt = any(word.startswith(("ram", "mem")) for word in words)
     if not has_ram and not lent and not misspelt:
         yield found(
             scene.place,

@@ -118,6 +118,14 @@ DEVICES = (
     passes("HV3005", "tap", one(vdev("virtio-net", 0x1C0C_0000, 40, tapdev="tap0"))),
     fails("HV3006", "misspelt", one(vdev("vritio-blk", 0x1C0D_0000, 41)), "`virtio-blk`", warning=True),
     passes("HV3006", "third-party", one(vdev("qvm-camera", 0x1C0D_0000, 41))),
+    fails(
+        "HV3011",
+        "misspelt",
+        one(vdev("virtio-blk", 0x1C0D_0000, 41, hostdevv="/dev/disk")),
+        "`hostdevv`",
+        "did you mean `hostdev`",
+    ),
+    passes("HV3011", "third-party", one(vdev("qvm-camera", 0x1C0D_0000, 41, hostdevv="/dev/disk"))),
     fails("HV3007", "pc-on-arm", one(vdev("hpet", 0xF800_8000), architecture="aarch64"), "x86"),
     fails("HV3007", "uart-on-pc", one(UART, architecture="x86_64"), "Arm"),
     fails(

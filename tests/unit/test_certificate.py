@@ -426,6 +426,27 @@ def test_a_rewritten_certificate_with_a_wrong_verdict_refuses(built: Path) -> No
     assert {"HV7101"} == codes(verify(built))
 
 
+def test_a_rewritten_certificate_of_something_else_refuses(built: Path) -> None:
+    """Another predicate, a sample without an example: whoever computes the digest anew."""
+    from hvbuild.certify.canonical import certificate_bytes, sealed  # noqa: PLC0415
+
+    place = built / "certificate.json"
+    whole = json.loads(place.read_bytes())
+    rows = whole["predicate"]["properties"]
+    empty = [{**row, "examples": 0} if row["status"] == "sampled" else row for row in rows]
+    said = []
+    for statement in (
+        {**whole, "predicateType": "https://slsa.dev/provenance/v1"},
+        {**whole, "predicate": {**whole["predicate"], "properties": empty}},
+    ):
+        place.write_bytes(certificate_bytes(sealed(statement)))
+        said += [row.message.partition(": ")[2] for row in verify(built).diagnostics]
+
+    assert len(said) == 2
+    assert said[0] == "its predicate is not one of hvbuild"
+    assert said[1].endswith("was sampled without an example")
+
+
 def test_missing_and_unknown_files_are_named(built: Path) -> None:
     (built / "manifest.json").unlink()
     (built / "guests/other.qvmconf").write_text("system other\n")

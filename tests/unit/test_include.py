@@ -154,6 +154,7 @@ def test_each_file_is_read_once_and_listed_with_its_digest() -> None:
         ("a: {use: /p}", "body: 1", "HV0040 s:1:10", "relative", []),
         ("a: {use: [p]}", "body: 1", "HV0040 s:1:5", "relative", []),
         ("a: {use: p, with: 5}", "body: 1", "HV0040 s:1:13", "`with` is a mapping", []),
+        ("a: {with: {x: 5}, b: 1}", "body: 1", "HV0040 s:1:5", "`with` stands without `use`", []),
         ("a: {use: p, x: 5}", "body: [1]", "HV0040 s:1:13", "`x` stands beside `use`", ["p:2:7"]),
         ("a: {use: p}", "parameters: {}", "HV0046 p:1:1", "no `body`", []),
         ("a: {use: p}", "bdy: 1\nbody: 2", "HV0046 p:2:1", "unknown key `bdy`", []),

@@ -25,8 +25,11 @@ def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, Bound]]:
 def _late(workload: str, thread: HostThread, bound: Bound) -> Finding:
     limit = int(thread.demand.bound or 0) if thread.demand is not None else 0
     worst = f"answers after {ms(bound.response_ns)}" if bound.response_ns is not None else "never gets done"
+    others = ", ".join(f"`{name}`" for name in bound.who)
     story = [
-        f"{thread.spelled} and {', '.join(f'`{name}`' for name in bound.who)} become ready at one instant"
+        f"{thread.spelled} and {others} become ready at one instant"
+        if others
+        else f"{thread.spelled} becomes ready and has its pCPU to itself"
     ]
     story.append(f"`{thread.name}` {worst}; its bound is {duration_text(limit)}")
     return Finding(
