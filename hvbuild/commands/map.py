@@ -24,9 +24,14 @@ def command(stack: Path, variant: str) -> Outcome:
     """
     from hvbuild.report.map import map_data, map_text, system_map
     from hvbuild.report.outcome import Outcome
+    from hvbuild.rules.lines import line_bounds
 
     found = checked(opened(stack), variant)
-    sections = system_map(found.plan.system, lambda vdev: found.catalog.loc_bytes(vdev.type))
+    sections = system_map(
+        found.plan.system,
+        lambda vdev: found.catalog.loc_bytes(vdev.type),
+        lambda vm: line_bounds(vm, found.catalog),
+    )
     return Outcome(
         diagnostics=found.diagnostics, text=map_text(sections), data=map_data(sections), whole=True
     )

@@ -1,6 +1,6 @@
 """The map of a system, as text and as JSON: both are made of the same sections and rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hvbuild.model.system import NO_TIME, HostPartition, System
@@ -10,6 +10,7 @@ from hvbuild.report.ownership import (
     Claim,
     Holding,
     Line,
+    LineBounds,
     WindowSize,
     free_lines,
     guest_interrupts,
@@ -42,9 +43,11 @@ class Section:
     rows: tuple[dict[str, str], ...] = ()
 
 
-def system_map(system: System, window_size: WindowSize) -> tuple[Section, ...]:
+def system_map(system: System, window_size: WindowSize, line_bounds: LineBounds) -> tuple[Section, ...]:
     """The sections of the map: each guest's, then the host's; empty ones are left out."""
-    sections = [section for vm in system.vms for section in _guest_sections(system, vm, window_size)]
+    sections = [
+        section for vm in system.vms for section in _guest_sections(system, vm, window_size, line_bounds)
+    ]
     return tuple(section for section in (*sections, *_host_sections(system)) if section.rows)
 
 
@@ -80,7 +83,9 @@ def _section_text(section: Section, style: Style) -> str:
 # --- sections -------------------------------------------------------------------------------------------
 
 
-def _guest_sections(system: System, vm: VmConfig, window_size: WindowSize) -> Iterator[Section]:
+def _guest_sections(
+    system: System, vm: VmConfig, window_size: WindowSize, line_bounds: LineBounds
+) -> Iterator[Section]:
     name = vm.label
     memory = guest_memory(system, vm, window_size)
     yield Section(key="memory", title="guest-physical memory", of=name, rows=_claim_rows(memory))
@@ -89,7 +94,7 @@ def _guest_sections(system: System, vm: VmConfig, window_size: WindowSize) -> It
     slots = guest_slots(system, vm, window_size)
     yield Section(key="pci", title="PCI slots", of=name, rows=_claim_rows(slots))
     lines = guest_interrupts(system, vm)
-    rows = (*_line_rows(lines), *_free_rows(lines))
+    rows = (*_line_rows(lines), *_free_rows(lines, line_bounds(vm)))
     yield Section(key="interrupts", title="interrupts", of=name, rows=rows)
     yield Section(key="vcpus", title="vCPUs", of=name, rows=_vcpu_rows(system, vm))
 
@@ -139,15 +144,15 @@ def _line_rows(lines: Iterable[Line]) -> tuple[dict[str, str], ...]:
     )
 
 
-def _free_rows(lines: Iterable[Line]) -> Iterator[dict[str, str]]:
-    for pic, ranges in free_lines(lines).items():
+def _free_rows(lines: Iterable[Line], bounds: Mapping[str, range]) -> Iterator[dict[str, str]]:
+    for pic, ranges in free_lines(lines, bounds).items():
         for free in ranges:
             yield {"controller": pic, "line": _numbers(free), "vector": "", "owner": "free", "place": ""}
 
 
 def _numbers(numbers: AddressRange) -> str:
-    """A half-open range of plain numbers, or the only one in it."""
-    return f"{numbers.start}" if numbers.size == 1 else f"{numbers.start}..{numbers.end}"
+    """The first and the last of them, or the only one: `a..b` would read like a range of addresses."""
+    return f"{numbers.start}" if numbers.size == 1 else f"{numbers.start}-{numbers.end - 1}"
 
 
 # --- vCPUs and partitions -------------------------------------------------------------------------------
