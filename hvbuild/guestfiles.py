@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.image_kind import HEAD_BYTES, image_kind
 from hvbuild.load.files import UNREADABLE, Unreadable, read_from_disk
-from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
+from hvbuild.model.evidence import GuestFacts, ImageFacts
 from hvbuild.model.guest import Image, Needs
 from hvbuild.model.plan import Plan
 from hvbuild.model.system import System
@@ -98,15 +98,11 @@ def _told(facts: GuestFacts, word: str, file: SourceFile) -> GuestFacts:
     # Readers of both languages are loaded only by stacks that name such a file.
     if word == "devicetree":
         from hvbuild.formats.dts import read_dts  # noqa: PLC0415
-        from hvbuild.meaning.guest_files import guest_tree  # noqa: PLC0415
+        from hvbuild.meaning.guest_files import with_tree  # noqa: PLC0415
 
-        return replace(facts, tree=guest_tree(read_dts(file.text, file.path)))
+        return with_tree(facts, read_dts(file.text, file.path))
     from hvbuild.formats.buildfile import read_buildfile  # noqa: PLC0415
     from hvbuild.meaning.buildfile import image_meaning  # noqa: PLC0415
-    from hvbuild.meaning.guest_files import guest_commands  # noqa: PLC0415
+    from hvbuild.meaning.guest_files import with_image  # noqa: PLC0415
 
-    image = image_meaning(read_buildfile(file.text, file.path))
-    needs = facts.needs or GuestNeeds()
-    if needs.ifs_address is None and image.load_address is not None:
-        needs = replace(needs, ifs_address=image.load_address, origin=image.area_origin)
-    return replace(facts, needs=needs, commands=(*facts.commands, *guest_commands(image)))
+    return with_image(facts, image_meaning(read_buildfile(file.text, file.path)))

@@ -1,6 +1,6 @@
 """Hand-kept files checked as one system: their text by their languages, their meaning by the shared rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
-from hvbuild.load.remarks import Remark, remarks_in
+from hvbuild.load.remarks import HASH, SLASHES, Remark, remarks_in
 from hvbuild.meaning.hand_kept import HandKept, lint_documents
 from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, read_host_files
 from hvbuild.rules.allowance import apply_remarks
@@ -50,8 +50,8 @@ def lint(
     vms = [[read_qvmconf(file, catalog)] for what, file in sources if what == QVMCONF]
     vms += [_from_command(text, number, catalog) for number, text in enumerate(commands, start=1)]
     held = lint_documents(vms, catalog, target=target)
-    reading = read_host_files(sources, catalog, target=target, systems=_systems(held))
-    system = replace(held.system, host=reading.host or held.system.host)
+    reading = read_host_files(sources, catalog, target=target, systems=_systems(held), vms=held.system.vms)
+    system = replace(held.system, host=reading.host or held.system.host, guests=reading.guests)
     trees = {linted.document.file for linted in reading.trees}
     found = [*held.faults, *reading.faults]
     found += [
@@ -59,8 +59,10 @@ def lint(
         for fault in run_rules(system, HAND_KEPT_RULES, catalog)
         if not (fault.code == _OUTSIDE_MEMORY and fault.primary.span.file in trees)
     ]
-    texts = {document.file: document for documents in held.documents for document in documents}
-    return _with_remarks(found, [*texts, *(linted.document.file for linted in reading.images)])
+    texts = {document.file: HASH for documents in held.documents for document in documents}
+    texts |= {linted.document.file: HASH for linted in reading.images}
+    texts |= dict.fromkeys(trees, SLASHES)
+    return _with_remarks(found, texts)
 
 
 def _systems(held: HandKept) -> dict[str, str]:
@@ -75,11 +77,12 @@ def _from_command(text: str, number: int, catalog: Catalog) -> list[Document]:
     return list(read_command(command, named, catalog))
 
 
-def _with_remarks(found: Sequence[Diagnostic], files: Sequence[SourceFile]) -> tuple[Diagnostic, ...]:
+def _with_remarks(found: Sequence[Diagnostic], files: Mapping[SourceFile, str]) -> tuple[Diagnostic, ...]:
+    """What remains of `found` after the remarks in `files`, each given with what begins its comments."""
     remarks: list[Remark] = []
     faults: list[Diagnostic] = []
-    for file in files:
-        said, unread = remarks_in(file)
+    for file, mark in files.items():
+        said, unread = remarks_in(file, mark=mark)
         remarks += said
         faults += unread
     kept = apply_remarks(found, remarks, codes_by_name()) if remarks else tuple(found)

@@ -7,6 +7,7 @@ from functools import partial
 from hvbuild.diagnostics import Code, Diagnostic, error_code, other
 from hvbuild.formats.dtb import Blob, read_plain_dts
 from hvbuild.formats.dts_nodes import Cells, DtDocument, DtNode, DtProperty, PathReference
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import Span
 
 _SOURCE = "Devicetree Specification, source format; dtc: dtc-parser.y, checks.c"
@@ -102,7 +103,9 @@ def _label_faults(document: DtDocument, *, fragment: bool) -> Iterator[Diagnosti
         return
     for label, span in _references(document):
         if not label.startswith("{") and label not in labels:
-            yield UNKNOWN_LABEL.at(span, f"no node has the label `{label}`")
+            yield UNKNOWN_LABEL.at(
+                span, f"no node has the label `{label}`", helps=did_you_mean(label, labels, "&{}")
+            )
 
 
 def _nodes(nodes: Iterable[DtNode]) -> Iterator[DtNode]:

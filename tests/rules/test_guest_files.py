@@ -70,8 +70,8 @@ def tree_of(text: str) -> GuestTree:
 def test_a_tree_tells_memory_cpus_gic_and_devices() -> None:
     tree = tree_of(TREE)
 
-    assert [str(window) for window in tree.memory] == ["0x80000000..0xc0000000"]
-    assert [str(window) for window in tree.reserved] == ["0x80100000..0x80101000"]
+    assert [str(each.window) for each in tree.memory] == ["0x80000000..0xc0000000"]
+    assert [str(each.window) for each in tree.reserved] == ["0x80100000..0x80101000"]
     assert (tree.cpus, tree.gic) == (2, 3)
     assert [(device.name, str(device.window), device.interrupts) for device in tree.devices] == [
         ("serial@1c090000", "0x1c090000..0x1c091000", (37,))
