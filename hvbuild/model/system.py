@@ -99,6 +99,9 @@ class HostFacts:
     reserved: tuple[HostRegion, ...] = ()
     devices: Mapping[str, Device] | None = None
     clusters: Mapping[str, frozenset[int]] | None = None
+    cluster_origins: Mapping[str, Origin] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
     partitions: Mapping[str, HostPartition] | None = None
     services: tuple[HostService, ...] | None = None
     launches: Mapping[str, Launch] | None = None
