@@ -31,10 +31,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """The examples of one code; None where there is none."""
+    """The examples of one code; None where there is none, and then `without` says why."""
 
     failing: Example | None = None
     passing: Example | None = None
+    without: str = ""
 
 
 NO_EXAMPLES = Examples()
@@ -55,7 +56,10 @@ def read_examples(text: str) -> dict[str, Examples]:
     if document["format"] != EXAMPLES_FORMAT:
         raise ValueError(f"examples of an unknown format: {document['format']}")
     return {
-        code: Examples(**{kind: Example(**row[kind]) for kind in ("failing", "passing") if kind in row})
+        code: Examples(
+            without=row.get("without", ""),
+            **{kind: Example(**row[kind]) for kind in ("failing", "passing") if kind in row},
+        )
         for code, row in document["codes"].items()
     }
 
@@ -110,6 +114,8 @@ def code_text(row: Code, examples: Examples = NO_EXAMPLES, style: Style = PLAIN)
     for title, example in (("fails", examples.failing), ("passes", examples.passing)):
         if example is not None:
             lines += ["", style.paint(Role.TITLE, f"{title}: {example.case}"), *_example_lines(example)]
+    if examples.without:
+        lines += ["", f"no pair of examples: {examples.without}"]
     return "\n".join(lines) + "\n"
 
 
@@ -146,4 +152,5 @@ def code_data(row: Code, examples: Examples = NO_EXAMPLES) -> dict[str, object]:
             for kind, example in pairs
             if example is not None
         },
+        **({"without_examples": examples.without} if examples.without else {}),
     }
