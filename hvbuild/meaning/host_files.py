@@ -10,6 +10,7 @@ from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.formats.cheader import read_header
 from hvbuild.formats.dts import read_dts
+from hvbuild.meaning.across_files import startup_and_tree
 from hvbuild.meaning.buildfile_lint import LintedImage, lint_buildfile
 from hvbuild.meaning.devicetree import tree_facts, tree_memory
 from hvbuild.meaning.devicetree_lint import LintedTree, lint_devicetree
@@ -78,6 +79,10 @@ def read_host_files(
     facts += [tree_facts(each.memory) for each in trees if each.document.file not in theirs]
     faults = [fault for linted in images for fault in linted.faults]
     faults += [fault for linted in trees for fault in linted.faults]
+    faults += startup_and_tree(
+        (each.image.boot for each in images if each.image.boot and each.document.file not in theirs),
+        (region for each in trees if each.document.file not in theirs for region in each.memory.regions),
+    )
     return HostReading(
         images=images,
         trees=trees,

@@ -227,3 +227,31 @@ def test_a_remark_in_a_tree_stands_behind_slashes(tmp_path: Path) -> None:
     assert lint([path], (), None, None) == ()
     path.write_text("\n".join(lines).replace("@0", "@"))
     assert [each.code for each in lint([path], (), None, None)] == ["HV0062"]
+
+
+@pytest.mark.parametrize(
+    ("startup", "codes"),
+    [
+        pytest.param("-r 0x50000000,0x10000000", [], id="the-very-range"),
+        pytest.param("-r 0x4f000000,0x12000000", [], id="holds-the-region"),
+        pytest.param("-r 0x50000000,0x1000", [], id="inside-the-region"),
+        pytest.param("-r 0x4f000000,0x1000000", [], id="right-before"),
+        pytest.param("-r 0x4f000000,0x1001000", ["HV8640"], id="a-page-of-the-region"),
+        pytest.param("-L 0x50000000,0x10000000,pool", [], id="one-range-two-names"),
+        pytest.param("-L 0x50000000,0x1000,pool", ["HV8640"], id="another-name-inside"),
+        pytest.param("-L 0x50000000,0x10000000,gvm", [], id="the-same"),
+        pytest.param("-L 0x50000000,0x1000,gvm", ["HV8641"], id="a-shorter-one"),
+    ],
+)
+def test_the_startup_line_is_held_against_the_tree(tmp_path: Path, startup: str, codes: list[str]) -> None:
+    (tmp_path / "host.dts").write_text(
+        "/dts-v1/;\n/ {\n\t#address-cells = <1>;\n\t#size-cells = <1>;\n"
+        "\treserved-memory {\n\t\t#address-cells = <1>;\n\t\t#size-cells = <1>;\n\t\tranges;\n"
+        "\t\tgvm@50000000 { reg = <0x50000000 0x10000000>; };\n\t};\n};\n"
+    )
+    (tmp_path / "host.build").write_text(
+        f"[virtual=aarch64le,raw] boot = {{\nstartup-rcar_h3 {startup}\nprocnto-smp-instr\n}}\n"
+    )
+    found = lint([tmp_path / "host.dts", tmp_path / "host.build"], (), None, None)
+
+    assert codes == [each.code for each in found]
