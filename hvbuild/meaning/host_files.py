@@ -106,6 +106,7 @@ def joined_facts(facts: Iterable[HostFacts]) -> HostFacts:
             partitions=_merged(result.partitions, one.partitions),
             services=_joined(result.services, one.services),
             launches=_merged(result.launches, one.launches),
+            starts_others=result.starts_others or one.starts_others,
             image_files=_united(result.image_files, one.image_files),
             smmuman=result.smmuman or one.smmuman if one.smmuman is not None else result.smmuman,
             region_order=one.region_order or result.region_order,

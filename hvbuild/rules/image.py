@@ -223,9 +223,9 @@ def _driving(
     source="inferred: a VM that nobody starts is probably forgotten",
 )
 def guest_not_started(scene: VmScene) -> Iterator[Finding]:
-    """The host starts other guests, but not this one."""
+    """The host starts other guests, but not this one; silent where some start cannot be told whose it is."""
     launches = scene.host.launches
-    if launches and scene.launch is None and scene.vm.system:
+    if launches and not scene.host.starts_others and scene.launch is None and scene.vm.system:
         yield found(
             scene.place,
             f"the host does not start {scene.text}",

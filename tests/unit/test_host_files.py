@@ -255,3 +255,15 @@ def test_the_startup_line_is_held_against_the_tree(tmp_path: Path, startup: str,
     found = lint([tmp_path / "host.dts", tmp_path / "host.build"], (), None, None)
 
     assert codes == [each.code for each in found]
+
+
+def test_a_start_that_cannot_be_told_whose_it_is_may_be_of_any_vm(guests: Path) -> None:
+    def said() -> list[str]:
+        files = [guests / name for name in ("one.qvmconf", "two.qvmconf", "host.build")]
+        return [each.code for each in lint(files, (), None, "qnx-8.0")]
+
+    other = HOST_BUILD.replace("qvm @/two.qvmconf &", "qvm @/data/b.conf &")
+    (guests / "host.build").write_text(other)
+    assert said() == []
+    (guests / "host.build").write_text(HOST_BUILD.replace("qvm @/two.qvmconf &\n", ""))
+    assert said() == ["HV5007"]
