@@ -12,6 +12,7 @@ from hvbuild.formats.qvmconf_command import files_named, read_command
 from hvbuild.load.remarks import HASH, SLASHES, Remark, remarks_in
 from hvbuild.meaning.hand_kept import HandKept, lint_documents
 from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, read_host_files
+from hvbuild.meaning.inline_vms import in_buildfile, inline_vms
 from hvbuild.rules.allowance import apply_remarks
 from hvbuild.rules.catalog import HAND_KEPT_RULES
 from hvbuild.rules.rule import run_rules
@@ -41,13 +42,16 @@ def lint(
 ) -> tuple[Diagnostic, ...]:
     """Every fault of the files, ordered by place; OSError where one cannot be opened.
 
-    Each qvmconf file and each command line is one VM; together they are one system. A file given twice, as by
-    patterns that overlap, counts once.
+    Each qvmconf file, each command line and each configuration that a buildfile starts and holds inline is
+    one VM; together they are one system. A file given twice, as by patterns that overlap, counts once.
     """
     catalog = shipped_catalog()
     once = {path.resolve(): path for path in files}
     sources = [(kind_of(path, kind), read_source(path)) for path in once.values()]
+    given = {Path(file.path).name for what, file in sources if what == QVMCONF}
+    inline = {each: file for what, file in sources if what == BUILDFILE for each in inline_vms(file, given)}
     vms = [[read_qvmconf(file, catalog)] for what, file in sources if what == QVMCONF]
+    vms += [[read_qvmconf(file, catalog)] for file in inline]
     vms += [_from_command(text, number, catalog) for number, text in enumerate(commands, start=1)]
     held = lint_documents(vms, catalog, target=target)
     reading = read_host_files(sources, catalog, target=target, systems=_systems(held), vms=held.system.vms)
@@ -59,10 +63,12 @@ def lint(
         for fault in run_rules(system, HAND_KEPT_RULES, catalog)
         if not (fault.code == _OUTSIDE_MEMORY and fault.primary.span.file in trees)
     ]
-    texts = {document.file: HASH for documents in held.documents for document in documents}
-    texts |= {linted.document.file: HASH for linted in reading.images}
-    texts |= dict.fromkeys(trees, SLASHES)
-    return _with_remarks(found, texts)
+    images = {linted.document.file.path: linted.document.file for linted in reading.images}
+    homes = {vm: images[file.path] for vm, file in inline.items()}
+    found = [in_buildfile(fault, homes) for fault in found]
+    documents = [document.file for documents in held.documents for document in documents]
+    texts = {file: HASH for file in (*documents, *images.values()) if file not in homes}
+    return _with_remarks(found, texts | dict.fromkeys(trees, SLASHES))
 
 
 def _systems(held: HandKept) -> dict[str, str]:

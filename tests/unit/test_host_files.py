@@ -267,3 +267,42 @@ def test_a_start_that_cannot_be_told_whose_it_is_may_be_of_any_vm(guests: Path) 
     assert said() == []
     (guests / "host.build").write_text(HOST_BUILD.replace("qvm @/two.qvmconf &\n", ""))
     assert said() == ["HV5007"]
+
+
+def test_a_vm_that_a_buildfile_holds_inline_is_one_of_the_system(tmp_path: Path) -> None:
+    vm = VM.format(name="one", disk="0x1c0d0000").replace("intr gic:41", "intr gic:5")
+    build = HOST_BUILD.replace("qvm @/two.qvmconf &\n", "") + "/one.qvmconf = {\n" + vm + "}\n"
+    path = tmp_path / "host.build"
+
+    def said(text: str, *more: Path) -> list[tuple[str, str, int, str]]:
+        path.write_text(text)
+        found = lint([path, *more], (), None, "qnx-8.0")
+        return [
+            (
+                each.code,
+                Path(each.primary.span.file.path).name,
+                each.primary.span.line,
+                each.primary.span.text,
+            )
+            for each in found
+        ]
+
+    line = build[: build.index("gic:5")].count("\n") + 1
+    assert said(build) == [("HV3105", "host.build", line, "gic:5")]
+    assert said(build.replace("gic:5", "gic:41")) == []
+    # A file of that name counts in place of the text, an escape makes the text another, and what no line
+    # starts is a file like any other.
+    (tmp_path / "one.qvmconf").write_text(vm)
+    assert said(build, tmp_path / "one.qvmconf") == [("HV3105", "one.qvmconf", 5, "gic:5")]
+    assert said(build.replace("system one", "system \\one")) == []
+    assert said(build.replace("qvm @/one.qvmconf &\n", "")) == []
+
+
+def test_a_remark_in_an_inline_vm_accepts_its_warning(tmp_path: Path) -> None:
+    vm = VM.format(name="one", disk="0x1c0d0000").replace("intr gic:41", "intr gic:20")
+    build = HOST_BUILD.replace("qvm @/two.qvmconf &\n", "") + "/one.qvmconf = {\n" + vm + "}\n"
+    path = tmp_path / "host.build"
+    path.write_text(build)
+    assert [each.code for each in lint([path], (), None, "qnx-8.0")] == ["HV3106"]
+    path.write_text(build.replace("/dev/hd0\n}", "/dev/hd0 # hvbuild: allow HV3106 a timer\n}"))
+    assert lint([path], (), None, "qnx-8.0") == ()
