@@ -7,6 +7,7 @@ from pathlib import Path
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic
+from hvbuild.formats.dtb_text import text_of
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
 from hvbuild.load.remarks import HASH, SLASHES, Remark, remarks_in
@@ -22,7 +23,7 @@ QVMCONF = "qvmconf"
 # A region outside RAM is told by the reader of its tree, at its numbers.
 _OUTSIDE_MEMORY = "HV2010"
 _BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".dts": DEVICETREE, ".dtsi": DEVICETREE}
-_BY_ENDING |= {".dtso": DEVICETREE, ".h": HEADER}
+_BY_ENDING |= {".dtso": DEVICETREE, ".dtb": DEVICETREE, ".dtbo": DEVICETREE, ".h": HEADER}
 
 
 def kind_of(path: Path, said: str | None) -> str:
@@ -33,8 +34,11 @@ def kind_of(path: Path, said: str | None) -> str:
 
 
 def read_source(path: Path) -> SourceFile:
-    """The text of a hand-kept file, bytes that are no UTF-8 kept as escapes; OSError where there is none."""
-    return SourceFile(path.as_posix(), path.read_bytes().decode("utf-8", "surrogateescape"))
+    """The text of a hand-kept file, bytes that are no UTF-8 kept as escapes; OSError where there is none.
+
+    The text of a flattened devicetree is its source: places in it are places there.
+    """
+    return SourceFile(path.as_posix(), text_of(path.read_bytes()))
 
 
 def lint(

@@ -43,9 +43,7 @@ def dts_faults(document: DtDocument, *, fragment: bool = False) -> Iterator[Diag
     A `fragment` is included elsewhere: it needs no version. Parts under different `#if` conditions are never
     held against each other.
     """
-    if document.errors and not _reads_otherwise(document):
-        for span in document.errors:
-            yield SYNTAX.at(span, "this is not devicetree source", "cannot be read here")
+    yield from syntax_faults(document)
     whole = not fragment and not document.errors
     if whole and document.version is None and document.nodes and not document.includes:
         yield NO_VERSION.at(document.nodes[0].name_span, "`/dts-v1/;` is missing before the first node")
@@ -53,6 +51,13 @@ def dts_faults(document: DtDocument, *, fragment: bool = False) -> Iterator[Diag
         for node in top.walk():
             yield from _block_faults(node)
     yield from _label_faults(document, fragment=fragment)
+
+
+def syntax_faults(document: DtDocument) -> Iterator[Diagnostic]:
+    """What of `document` is no devicetree source at all."""
+    if document.errors and not _reads_otherwise(document):
+        for span in document.errors:
+            yield SYNTAX.at(span, "this is not devicetree source", "cannot be read here")
 
 
 def _reads_otherwise(document: DtDocument) -> bool:
