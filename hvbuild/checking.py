@@ -14,7 +14,7 @@ from hvbuild.load.bind import bind_stack
 from hvbuild.load.files import Files, Input, Memory
 from hvbuild.load.layers import Layers, load_layers
 from hvbuild.load.parsecache import ParseCache
-from hvbuild.load.references import reference_faults
+from hvbuild.load.references import NOTHING_SAID, reference_faults
 from hvbuild.load.remarks import Remark, remarks_in
 from hvbuild.load.routes import with_routes
 from hvbuild.load.schema import shape_faults
@@ -185,7 +185,13 @@ def _bound(place: StackPlace, variant: str, layers: Layers, faults: Diagnostics)
     if layers.stack is None or layers.board is None:
         raise StackInvalid("reading", faults.ordered)
     stack = bind_stack(layers.stack, layers.board, place.name, variant, faults)
-    faults.extend(reference_faults(stack))
+    told = [fault.primary.span for fault in faults.ordered]
+    faults.extend(
+        fault
+        for fault in reference_faults(stack)
+        # What cannot be read was told; that it is missing then is no fault of its own.
+        if not (fault.code == NOTHING_SAID.code and any(_holds(fault.primary.span, at) for at in told))
+    )
     faults.barrier("references")
     return stack
 
@@ -196,6 +202,10 @@ def _modules(project: ProjectFile, root: Path) -> Iterator[NamedDigest]:
         present, absent = own_files((name.text for name in project.rules), root)
         for path in (*present, *absent):
             yield NamedDigest(path.as_posix(), file_digest(path))
+
+
+def _holds(outer: Span, inner: Span) -> bool:
+    return outer.file is inner.file and outer.start <= inner.start and inner.end <= outer.end
 
 
 def _with_remarks(

@@ -44,6 +44,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.formats.dts_faults",
     "hvbuild.meaning.buildfile_lint",
     "hvbuild.meaning.devicetree_lint",
+    "hvbuild.meaning.across_files",
     "hvbuild.formats.target_codes",
     "hvbuild.formats.kerneltrace_codes",
     "hvbuild.capturing",

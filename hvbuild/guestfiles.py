@@ -9,11 +9,10 @@ from typing import NamedTuple
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.image_kind import HEAD_BYTES, image_kind
 from hvbuild.load.files import UNREADABLE, Unreadable, read_from_disk
-from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
+from hvbuild.model.evidence import GuestFacts, ImageFacts
 from hvbuild.model.guest import Image, Needs
 from hvbuild.model.plan import Plan
 from hvbuild.model.system import System
-from hvbuild.source import SourceFile
 from hvbuild.store import digest
 from hvbuild.verdicts import NamedDigest
 
@@ -44,9 +43,9 @@ def read_guest_files(plan: Plan, folder: Path) -> GuestReading:
                 inputs.append(NamedDigest(path.as_posix(), None))
                 continue
             inputs.append(NamedDigest(path.as_posix(), digest(found)))
-            file = SourceFile(path.as_posix(), found.decode("utf-8", "surrogateescape"))
             label = guest.vm.label
-            facts[label] = _told(facts.get(label) or GuestFacts(), word, file)
+            facts[label], wrong = _told(facts.get(label) or GuestFacts(), word, path, found)
+            faults += wrong
         for image in guest.guest.images:
             # A plain name is looked up by mkifs on its search path, which is not known here.
             if "/" in image.source:
@@ -94,19 +93,24 @@ def _named(needs: Needs) -> Iterator[tuple[str, str]]:
         yield "devicetree", needs.devicetree
 
 
-def _told(facts: GuestFacts, word: str, file: SourceFile) -> GuestFacts:
+def _told(facts: GuestFacts, word: str, path: Path, data: bytes) -> tuple[GuestFacts, tuple[Diagnostic, ...]]:
+    """`facts` with what the file tells, and why it cannot be read where it is not what `word` says."""
     # Readers of both languages are loaded only by stacks that name such a file.
     if word == "devicetree":
+        from hvbuild.formats.dtb_text import text_of  # noqa: PLC0415
         from hvbuild.formats.dts import read_dts  # noqa: PLC0415
-        from hvbuild.meaning.guest_files import guest_tree  # noqa: PLC0415
+        from hvbuild.formats.dts_faults import syntax_faults  # noqa: PLC0415
+        from hvbuild.meaning.guest_files import with_tree  # noqa: PLC0415
 
-        return replace(facts, tree=guest_tree(read_dts(file.text, file.path)))
+        document = read_dts(text_of(data), path.as_posix())
+        return with_tree(facts, document), tuple(syntax_faults(document))
     from hvbuild.formats.buildfile import read_buildfile  # noqa: PLC0415
     from hvbuild.meaning.buildfile import image_meaning  # noqa: PLC0415
-    from hvbuild.meaning.guest_files import guest_commands  # noqa: PLC0415
+    from hvbuild.meaning.guest_files import with_image  # noqa: PLC0415
 
-    image = image_meaning(read_buildfile(file.text, file.path))
-    needs = facts.needs or GuestNeeds()
-    if needs.ifs_address is None and image.load_address is not None:
-        needs = replace(needs, ifs_address=image.load_address, origin=image.area_origin)
-    return replace(facts, needs=needs, commands=(*facts.commands, *guest_commands(image)))
+    text = data.decode("utf-8", "surrogateescape")
+    image = image_meaning(read_buildfile(text, path.as_posix()))
+    says = image.boot is not None or image.steps or image.load_address is not None
+    message = f"`{path.name}` has neither a boot script nor a startup script nor an image address"
+    faults = () if says else (UNREADABLE.at(image.origin, message, "no buildfile of a guest"),)
+    return with_image(facts, image), faults

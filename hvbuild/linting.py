@@ -8,12 +8,14 @@ from pathlib import Path
 from hvbuild.catalog import Catalog, shipped_catalog
 from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Code, Diagnostic, StackInvalid
+from hvbuild.formats.dtb_text import text_of
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
-from hvbuild.load.remarks import Remark, remarks_in
+from hvbuild.load.remarks import HASH, SLASHES, Remark, remarks_in
 from hvbuild.load.yamltext import ENCODING
 from hvbuild.meaning.hand_kept import HandKept, lint_documents
 from hvbuild.meaning.host_files import BUILDFILE, DEVICETREE, HEADER, read_host_files
+from hvbuild.meaning.inline_vms import in_buildfile, inline_vms
 from hvbuild.rules.allowance import Level, apply_policy, apply_remarks
 from hvbuild.rules.catalog import HAND_KEPT_RULES
 from hvbuild.rules.own import NO_RULES, OwnRules
@@ -24,7 +26,7 @@ QVMCONF = "qvmconf"
 # A region outside RAM is told by the reader of its tree, at its numbers.
 _OUTSIDE_MEMORY = "HV2010"
 _BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".dts": DEVICETREE, ".dtsi": DEVICETREE}
-_BY_ENDING |= {".dtso": DEVICETREE, ".h": HEADER}
+_BY_ENDING |= {".dtso": DEVICETREE, ".dtb": DEVICETREE, ".dtbo": DEVICETREE, ".h": HEADER}
 
 
 def kind_of(path: Path, said: str | None) -> str:
@@ -37,14 +39,15 @@ def kind_of(path: Path, said: str | None) -> str:
 def read_source(path: Path) -> SourceFile:
     """The text of a hand-kept file, bytes that are no UTF-8 kept as escapes; OSError where there is none.
 
-    StackInvalid for a file in UTF-16 or UTF-32, of which no reader could make one word.
+    The text of a flattened devicetree is its source: places in it are places there. StackInvalid for a file
+    in UTF-16 or UTF-32, of which no reader could make one word.
     """
     data = path.read_bytes()
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE, BOM_UTF32_BE)):
         place = Span(SourceFile(path.as_posix(), ""), 0, 0)
         message = "the file is UTF-16 or UTF-32, which neither qvm nor mkifs nor dtc reads"
         raise StackInvalid("reading", (ENCODING.at(place, message, helps=("save it as UTF-8",)),))
-    return SourceFile(path.as_posix(), data.decode("utf-8", "surrogateescape"))
+    return SourceFile(path.as_posix(), text_of(data))
 
 
 def lint(
@@ -56,19 +59,22 @@ def lint(
 ) -> tuple[Diagnostic, ...]:
     """Every fault of the files, ordered by place; OSError where one cannot be opened.
 
-    Each qvmconf file and each command line is one VM; together they are one system. A file given twice, as by
-    patterns that overlap, counts once. The rules and severities of the project file in the folder `project`
-    hold here, too.
+    Each qvmconf file, each command line and each configuration that a buildfile starts and holds inline is
+    one VM; together they are one system. A file given twice, as by patterns that overlap, counts once. The
+    rules and severities of the project file in the folder `project` hold here, too.
     """
     wrong, levels, own = _of_project(project) if project is not None else ((), (), NO_RULES)
     catalog = shipped_catalog()
     once = {path.resolve(): path for path in files}
     sources = [(kind_of(path, kind), read_source(path)) for path in once.values()]
+    given = {Path(file.path).name for what, file in sources if what == QVMCONF}
+    inline = {each: file for what, file in sources if what == BUILDFILE for each in inline_vms(file, given)}
     vms = [[read_qvmconf(file, catalog)] for what, file in sources if what == QVMCONF]
+    vms += [[read_qvmconf(file, catalog)] for file in inline]
     vms += [_from_command(text, number, catalog) for number, text in enumerate(commands, start=1)]
     held = lint_documents(vms, catalog, target=target)
-    reading = read_host_files(sources, catalog, target=target, systems=_systems(held))
-    system = replace(held.system, host=reading.host or held.system.host)
+    reading = read_host_files(sources, catalog, target=target, systems=_systems(held), vms=held.system.vms)
+    system = replace(held.system, host=reading.host or held.system.host, guests=reading.guests)
     trees = {linted.document.file for linted in reading.trees}
     found = [*held.faults, *reading.faults]
     found += [
@@ -76,10 +82,13 @@ def lint(
         for fault in run_rules(system, HAND_KEPT_RULES, catalog, own.run)
         if not (fault.code == _OUTSIDE_MEMORY and fault.primary.span.file in trees)
     ]
-    texts = {document.file: document for documents in held.documents for document in documents}
-    found += wrong
+    images = {linted.document.file.path: linted.document.file for linted in reading.images}
+    homes = {vm: images[file.path] for vm, file in inline.items()}
+    found = [*(in_buildfile(fault, homes) for fault in found), *wrong]
+    documents = [document.file for documents in held.documents for document in documents]
+    texts = {file: HASH for file in (*documents, *images.values()) if file not in homes}
     known = own.known(codes_by_name())
-    kept = _with_remarks(found, [*texts, *(linted.document.file for linted in reading.images)], known)
+    kept = _with_remarks(found, texts | dict.fromkeys(trees, SLASHES), known)
     return apply_policy(kept, levels, known) if levels else kept
 
 
@@ -106,12 +115,13 @@ def _from_command(text: str, number: int, catalog: Catalog) -> list[Document]:
 
 
 def _with_remarks(
-    found: Sequence[Diagnostic], files: Sequence[SourceFile], known: Mapping[str, Code]
+    found: Sequence[Diagnostic], files: Mapping[SourceFile, str], known: Mapping[str, Code]
 ) -> tuple[Diagnostic, ...]:
+    """What remains of `found` after the remarks in `files`, each given with what begins its comments."""
     remarks: list[Remark] = []
     faults: list[Diagnostic] = []
-    for file in files:
-        said, unread = remarks_in(file)
+    for file, mark in files.items():
+        said, unread = remarks_in(file, mark=mark)
         remarks += said
         faults += unread
     kept = apply_remarks(found, remarks, known) if remarks else tuple(found)

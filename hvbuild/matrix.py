@@ -6,13 +6,15 @@ variant takes a product. Which there are is kept in the cache: listing a thousan
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import field
 from itertools import product as combinations
 from pathlib import Path
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity
 from hvbuild.project import BASE, PROJECT_FILE, StackPlace, project_stacks
+from hvbuild.source import Span
 from hvbuild.store import RULES_OF, digest, rules_of, write_file
 from hvbuild.values import dataclass
 from hvbuild.verdicts import NamedDigest, tool_digest
@@ -90,7 +92,10 @@ def expanded(root: Path, project: "ProjectFile") -> Matrix:
     else:
         faults = [fault for row in project.rows for fault in _row_faults(row, places)]
         cells = [cell for row in project.rows for cell in _cells(row, places)]
-    kept = [cell for cell in dict.fromkeys(cells) if not any(_fits(cell, e) for e in project.exclusions)]
+    # What a row misspells was told there; checking such a product would tell it again.
+    wrong = {fault.primary.span for fault in faults}
+    known = [cell for cell in dict.fromkeys(cells) if not wrong & {*cell.spans}]
+    kept = [cell for cell in known if not any(_fits(cell, each) for each in project.exclusions)]
     faults += [
         EXCLUDES_ALL.at(each.span, "the exclusion fits every product", "of which stack?", route="exclude")
         for each in project.exclusions
@@ -113,6 +118,7 @@ class _Cell:
     target: str = ""
     with_board: str = ""
     with_target: str = ""
+    spans: tuple[Span, ...] = field(default=(), compare=False)
 
     @property
     def word(self) -> str:
@@ -126,11 +132,14 @@ def _cells(row: "Row", places: dict[str, StackPlace]) -> Iterator[_Cell]:
         place = places.get(stack.text)
         if place is None:
             continue
-        variants = [each.text for each in row.variants] or place.variants
+        variants: Sequence[Named | str] = row.variants or place.variants
         for variant, board, target in combinations(variants, row.boards or own, row.targets or own):
+            words = [variant] if not isinstance(variant, str) else []
+            words += [word for each in (board, target) if each for word in (each.name, each.variant) if word]
             yield _Cell(
                 stack=stack.text,
-                variant=variant,
+                variant=variant if isinstance(variant, str) else variant.text,
+                spans=tuple(word.span for word in words),
                 board=board.name.text if board else "",
                 target=target.name.text if target else "",
                 with_board=board.variant.text if board and board.variant else "",

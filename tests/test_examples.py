@@ -1,6 +1,7 @@
 """The examples that `hvbuild explain` shows are the smallest test cases of each code, no more and no less.
 
-`--bless` writes schemas/examples.json from tests/cases/{fail,pass}/<CODE>-<what>/.
+`--bless` writes schemas/examples.json from tests/cases/{fail,pass}/<CODE>-<what>/ and, for codes that no
+files can show, tests/data/no_examples.json.
 """
 
 import json
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hvbuild.report.explain import EXAMPLES_FORMAT, read_examples
+from hvbuild.codes import all_codes
+from hvbuild.report.explain import EXAMPLES_FORMAT, Examples, read_examples
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "schemas/examples.json"
+WITHOUT = ROOT / "tests/data/no_examples.json"
 EXPECTED = "expected.txt"
 KINDS = {"fail": "failing", "pass": "passing"}
 
@@ -44,8 +47,11 @@ def weight(case: Path) -> tuple[int, str]:
     return sum(path.stat().st_size for path in files), case.name
 
 
-def examples_document(cases: Path) -> dict[str, object]:
-    """The document made of the smallest case of each code and kind; a case that is no text is passed over."""
+def examples_document(cases: Path, without: dict[str, str]) -> dict[str, object]:
+    """The document made of the smallest case of each code and kind; a case that is no text is passed over.
+
+    `without` says by code why there is no such case.
+    """
     codes: dict[str, dict[str, object]] = {}
     for folder, kind in KINDS.items():
         by_code: dict[str, list[Path]] = {}
@@ -54,16 +60,26 @@ def examples_document(cases: Path) -> dict[str, object]:
                 by_code.setdefault(case.name.partition("-")[0], []).append(case)
         for code, found in by_code.items():
             codes.setdefault(code, {})[kind] = case_row(min(found, key=weight))
+    for code, reason in without.items():
+        codes.setdefault(code, {})["without"] = reason
     return {"format": EXAMPLES_FORMAT, "codes": dict(sorted(codes.items()))}
 
 
 def test_the_examples_are_the_smallest_cases(bless: bool) -> None:
-    document = examples_document(ROOT / "tests/cases")
+    document = examples_document(ROOT / "tests/cases", json.loads(WITHOUT.read_text("utf-8")))
     if bless:
         EXAMPLES.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
     assert json.loads(EXAMPLES.read_text("utf-8")) == document, "run with --bless"
     assert set(read_examples(EXAMPLES.read_text("utf-8"))) == set(document["codes"])  # type: ignore[call-overload]
+
+
+def test_every_code_has_a_pair_of_examples_or_says_why_not() -> None:
+    examples = read_examples(EXAMPLES.read_text("utf-8"))
+    shown = {row.code: examples.get(row.code, Examples()) for row in all_codes()}
+
+    bare = {code for code, each in shown.items() if not (each.failing and each.passing)}
+    assert bare == {code for code, each in shown.items() if each.without}
 
 
 @pytest.fixture
@@ -87,7 +103,7 @@ def cases(tmp_path: Path) -> Path:
 
 
 def test_the_smallest_case_is_taken(cases: Path) -> None:
-    assert examples_document(cases)["codes"] == {
+    assert examples_document(cases, {"HV5501": "no SDP"})["codes"] == {
         "HV2003": {
             "failing": {
                 "case": "cases/fail/HV2003-a-small",
@@ -95,13 +111,16 @@ def test_the_smallest_case_is_taken(cases: Path) -> None:
                 "said": "error[HV2003]: m, at great length\n",
             },
             "passing": {"case": "cases/pass/HV2003-near", "files": {"stack.yaml": "# y\n"}},
-        }
+        },
+        "HV5501": {"without": "no SDP"},
     }
 
 
 def test_what_is_written_can_be_read(cases: Path) -> None:
-    examples = read_examples(json.dumps(examples_document(cases)))["HV2003"]
+    read = read_examples(json.dumps(examples_document(cases, {"HV5501": "no SDP"})))
+    examples = read["HV2003"]
 
     assert examples.failing is not None
     assert examples.passing is not None
+    assert read["HV5501"] == Examples(without="no SDP")
     assert (examples.failing.said, examples.passing.said) == ("error[HV2003]: m, at great length\n", "")

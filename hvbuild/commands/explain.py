@@ -23,30 +23,38 @@ def command(topic: str) -> Outcome:
     """
     from hvbuild.report.schedule import model_outcome
 
-    return model_outcome() if topic == "model" else _guarantee(topic) or _code(topic)
+    return model_outcome() if topic == "model" else _code(topic) or _guarantee(topic) or _unknown(topic)
+
+
+def _code(topic: str) -> Outcome | None:
+    from hvbuild.codes import all_codes
+    from hvbuild.report.explain import explained, read_examples
+    from hvbuild.shipped import shipped_file
+
+    examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
+    return explained(topic, (*all_codes(), *_own_rules().rows), examples)
 
 
 def _guarantee(topic: str) -> Outcome | None:
     """The guarantee of this code or name; their catalogue takes a while to read, and no rule needs it."""
-    if topic.lower().startswith("hv"):
-        return None
     from hvbuild.certify.properties.catalog import ALL_PROPERTIES
     from hvbuild.report.guarantee import guarantee_outcome
 
     return guarantee_outcome(topic, ALL_PROPERTIES)
 
 
-def _code(topic: str) -> Outcome:
-    from hvbuild.codes import all_codes, codes_by_name
-    from hvbuild.report.explain import explained, read_examples
+def _unknown(topic: str) -> Outcome:
+    """What is wrong with the project's own rules, of which it may be one; else raises UnknownCode."""
+    from hvbuild.certify.properties.catalog import ALL_PROPERTIES
+    from hvbuild.codes import all_codes
+    from hvbuild.report.explain import unknown_code
     from hvbuild.report.outcome import Outcome
-    from hvbuild.shipped import shipped_file
 
-    examples = read_examples(shipped_file("schemas", "examples.json").read_text("utf-8"))
     own = _own_rules()
-    if own.faults and topic.lower() not in {key.lower() for key in own.known(codes_by_name())}:
+    if own.faults:
         return Outcome(diagnostics=own.faults)
-    return explained(topic, (*all_codes(), *own.rows), examples)
+    names = [key for row in ALL_PROPERTIES for key in (row.code, row.name)]
+    raise unknown_code(topic, (*all_codes(), *own.rows), names)
 
 
 def _own_rules() -> OwnRules:

@@ -11,6 +11,8 @@ from hvbuild.commands.stacks import checked, opened
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hvbuild.checking import Checked
+    from hvbuild.report.map import Section
     from hvbuild.report.outcome import Outcome
 
 
@@ -23,15 +25,26 @@ def command(stack: Path, variant: str) -> Outcome:
     Guest-physical and host-physical memory, interrupts, vCPUs and partitions, with the free gaps; the
     tables behind guest memory, and what passed devices reach by DMA.
     """
-    from hvbuild.machine.claims import shapes_of
-    from hvbuild.machine.memory import build_memory
-    from hvbuild.report.map import map_data, map_text, system_map
+    from hvbuild.report.map import map_data, map_text
     from hvbuild.report.outcome import Outcome
 
     found = checked(opened(stack), variant)
-    system, catalog = found.plan.system, found.catalog
-    memory = build_memory(system, shapes_of(catalog.vdevs))
-    sections = system_map(system, lambda vdev: catalog.loc_bytes(vdev.type), memory)
+    sections = _sections(found)
     return Outcome(
         diagnostics=found.diagnostics, text=map_text(sections), data=map_data(sections), whole=True
+    )
+
+
+def _sections(found: Checked) -> tuple[Section, ...]:
+    from hvbuild.machine.claims import shapes_of
+    from hvbuild.machine.memory import build_memory
+    from hvbuild.report.map import system_map
+    from hvbuild.rules.lines import line_bounds
+
+    system, catalog = found.plan.system, found.catalog
+    return system_map(
+        system,
+        lambda vdev: catalog.loc_bytes(vdev.type),
+        lambda vm: line_bounds(vm, catalog),
+        build_memory(system, shapes_of(catalog.vdevs)),
     )

@@ -7,6 +7,7 @@ from functools import partial
 from hvbuild.diagnostics import Code, Diagnostic, error_code, other
 from hvbuild.formats.dtb import Blob, read_plain_dts
 from hvbuild.formats.dts_nodes import Cells, DtDocument, DtNode, DtProperty, PathReference
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import Span
 
 _SOURCE = "Devicetree Specification, source format; dtc: dtc-parser.y, checks.c"
@@ -42,9 +43,7 @@ def dts_faults(document: DtDocument, *, fragment: bool = False) -> Iterator[Diag
     A `fragment` is included elsewhere: it needs no version. Parts under different `#if` conditions are never
     held against each other.
     """
-    if document.errors and not _reads_otherwise(document):
-        for span in document.errors:
-            yield SYNTAX.at(span, "this is not devicetree source", "cannot be read here")
+    yield from syntax_faults(document)
     whole = not fragment and not document.errors
     if whole and document.version is None and document.nodes and not document.includes:
         yield NO_VERSION.at(document.nodes[0].name_span, "`/dts-v1/;` is missing before the first node")
@@ -52,6 +51,13 @@ def dts_faults(document: DtDocument, *, fragment: bool = False) -> Iterator[Diag
         for node in top.walk():
             yield from _block_faults(node)
     yield from _label_faults(document, fragment=fragment)
+
+
+def syntax_faults(document: DtDocument) -> Iterator[Diagnostic]:
+    """What of `document` is no devicetree source at all."""
+    if document.errors and not _reads_otherwise(document):
+        for span in document.errors:
+            yield SYNTAX.at(span, "this is not devicetree source", "cannot be read here")
 
 
 def _reads_otherwise(document: DtDocument) -> bool:
@@ -102,7 +108,9 @@ def _label_faults(document: DtDocument, *, fragment: bool) -> Iterator[Diagnosti
         return
     for label, span in _references(document):
         if not label.startswith("{") and label not in labels:
-            yield UNKNOWN_LABEL.at(span, f"no node has the label `{label}`")
+            yield UNKNOWN_LABEL.at(
+                span, f"no node has the label `{label}`", helps=did_you_mean(label, labels, "&{}")
+            )
 
 
 def _nodes(nodes: Iterable[DtNode]) -> Iterator[DtNode]:

@@ -1,7 +1,7 @@
 """The checked trees of a stack and its board to one declared `Stack`."""
 
 from hvbuild.diagnostics import Diagnostics
-from hvbuild.load.bind_board import bind_board
+from hvbuild.load.bind_board import bind_board, fits_64_bits
 from hvbuild.load.bind_demand import bind_demand
 from hvbuild.load.bind_guest import bind_guest, guest_nodes
 from hvbuild.load.bind_host import bind_host
@@ -55,10 +55,14 @@ def bind_stack(tree: Mapping, board: Mapping, name: str, variant: str, faults: D
 
 
 def _region(item: Fields) -> Region:
+    base = AUTO if item.text("base") == "auto" else item.size("base")
+    size = item.size("size")
+    if isinstance(base, int) and size is not None:
+        fits_64_bits(item, base, size)
     return Region(
         name=item.text("name"),
-        base=AUTO if item.text("base") == "auto" else item.size("base"),
-        size=item.size("size"),
+        base=base,
+        size=size,
         align=item.size("align") or PAGE,
         owner=item.text("owner"),
         shared=item.flag("shared"),

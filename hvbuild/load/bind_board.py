@@ -71,15 +71,17 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
 def read_range(fields: Fields, base_key: str = "base", size_key: str = "size") -> AddressRange | None:
     """The range that two keys of one mapping give; reported and None where it cannot be."""
     base, size = fields.size(base_key), fields.size(size_key)
-    if base is None or size is None:
-        return None
-    if base + size > LIMIT_64:
-        place = fields.node.origin_of(size_key)
-        fields.faults.add(
-            RANGE_TOO_HIGH.at(place, f"the range from {base:#x} of {size:#x} bytes ends beyond 64 bits")
-        )
+    if base is None or size is None or not fits_64_bits(fields, base, size, size_key):
         return None
     return AddressRange.sized(base, size)
+
+
+def fits_64_bits(fields: Fields, base: int, size: int, size_key: str = "size") -> bool:
+    """True where the range ends within 64 bits; reported at `size_key` where not."""
+    if base + size > LIMIT_64:
+        message = f"the range from {base:#x} of {size:#x} bytes ends beyond 64 bits"
+        fields.faults.add(RANGE_TOO_HIGH.at(fields.node.origin_of(size_key), message))
+    return base + size <= LIMIT_64
 
 
 def _cores(fields: Fields) -> tuple[Core, ...]:

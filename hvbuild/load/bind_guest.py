@@ -124,6 +124,7 @@ def _vcpu(item: Fields) -> Vcpu:
         origin=node.origin,
         sched_origin=node.origin_of("sched"),
         placement_origin=node.origin_of(placement),
+        partition_origin=node.origin_of("partition"),
     )
 
 

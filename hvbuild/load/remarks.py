@@ -2,7 +2,7 @@
 
 On a line of its own it speaks of the entry that follows, at the end of a line of the entry on that line; an
 entry reaches over the lines below it that are indented further. Any text whose comments begin with `#` may
-hold them.
+hold them, and a devicetree behind `//`.
 """
 
 import re
@@ -31,7 +31,11 @@ REMARK_UNKNOWN = Code(
 
 CODES = (REMARK_WITHOUT_REASON, REMARK_UNKNOWN)
 
-_REMARK = re.compile(r"(?:(?<=[ \t])|^)#[ \t]*hvbuild:[ \t]*([^\r\n]*)", re.MULTILINE)
+HASH, SLASHES = "#", "//"
+_REMARK = {
+    mark: re.compile(rf"(?:(?<=[ \t])|^){mark}[ \t]*hvbuild:[ \t]*([^\r\n]*)", re.MULTILINE)
+    for mark in (HASH, SLASHES)
+}
 _ALLOW = re.compile(r"allow[ \t]+(HV[0-9]{4})\b[ \t]*(.*)")
 
 
@@ -51,11 +55,12 @@ class Remark:
 
 
 def remarks_in(
-    file: SourceFile, texts: Iterable[Span] = ()
+    file: SourceFile, texts: Iterable[Span] = (), mark: str = HASH
 ) -> tuple[tuple[Remark, ...], tuple[Diagnostic, ...]]:
     """The remarks of `file` in order, and the faults of those that cannot be read.
 
-    `texts` are stretches that are no comments although they may look so, such as the scalars of a tree.
+    `texts` are stretches that are no comments although they may look so, such as the scalars of a tree;
+    `mark` begins a comment of the language.
     """
     spans = sorted((span.start, span.end) for span in texts)
     starts = [start for start, _ in spans]
@@ -63,11 +68,11 @@ def remarks_in(
     faults: list[Diagnostic] = []
     if "hvbuild:" not in file.text:
         return (), ()
-    for found in _REMARK.finditer(file.text):
+    for found in _REMARK[mark].finditer(file.text):
         at = bisect_right(starts, found.start()) - 1
         if at >= 0 and found.start() < spans[at][1]:
             continue
-        read = _remark(file, found)
+        read = _remark(file, found, mark)
         if isinstance(read, Remark):
             remarks.append(read)
         else:
@@ -75,31 +80,33 @@ def remarks_in(
     return tuple(remarks), tuple(faults)
 
 
-def _remark(file: SourceFile, found: re.Match[str]) -> Remark | Diagnostic:
+def _remark(file: SourceFile, found: re.Match[str], mark: str) -> Remark | Diagnostic:
     text = found[1].rstrip()
     span = Span(file, found.start(), found.start(1) + len(text))
     said = _ALLOW.fullmatch(text)
     if said is None:
         message = f"`{text.split(' ', 1)[0] or 'hvbuild:'}` is not a remark that can be read"
-        helps = ("write `# hvbuild: allow HV4007 reason`",)
+        helps = (f"write `{mark} hvbuild: allow HV4007 reason`",)
         return REMARK_UNKNOWN.at(span, message, "not a remark", helps=helps)
     if not said[2]:
         message = f"`allow {said[1]}` gives no reason"
-        helps = (f"write `# hvbuild: allow {said[1]} reason`",)
+        helps = (f"write `{mark} hvbuild: allow {said[1]} reason`",)
         return REMARK_WITHOUT_REASON.at(span, message, "why", helps=helps)
-    first, last = _reach(file, span)
+    first, last = _reach(file, span, mark)
     return Remark(code=said[1], reason=said[2], span=span, first_line=first, last_line=last)
 
 
-def _reach(file: SourceFile, span: Span) -> tuple[int, int]:
+def _reach(file: SourceFile, span: Span, mark: str) -> tuple[int, int]:
     line = span.line
     if not file.line(line)[: span.column - 1].strip():
-        line = next((n for n in range(line + 1, file.line_count + 1) if _has_content(file.line(n))), line)
+        line = next(
+            (n for n in range(line + 1, file.line_count + 1) if _has_content(file.line(n), mark)), line
+        )
     indent = _indent(file.line(line))
     last = line
     for number in range(line + 1, file.line_count + 1):
         text = file.line(number)
-        if _has_content(text):
+        if _has_content(text, mark):
             # The items of a YAML list may stand in the column of their key.
             item = _indent(text) == indent and _is_item(text) and not _is_item(file.line(line))
             if _indent(text) <= indent and not item:
@@ -108,8 +115,8 @@ def _reach(file: SourceFile, span: Span) -> tuple[int, int]:
     return line, last
 
 
-def _has_content(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
+def _has_content(line: str, mark: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith(mark)
 
 
 def _is_item(line: str) -> bool:

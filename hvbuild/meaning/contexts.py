@@ -155,6 +155,7 @@ class CpuContext(Context):
             origin=self.origin,
             sched_origin=sched.origin if sched else NOWHERE,
             placement_origin=placement.origin if placement else NOWHERE,
+            partition_origin=partition.origin if partition else NOWHERE,
         )
 
 

@@ -1,14 +1,15 @@
 """What a guest's own files tell of it: the drivers its image starts and its devicetree."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from hvbuild.formats.dts_merge import merged, walk_paths
 from hvbuild.formats.dts_nodes import DtDocument, DtNode
 from hvbuild.meaning.devicetree import own_cells, reg_ranges
-from hvbuild.model.evidence import GuestCommand, GuestTree, TreeDevice
+from hvbuild.model.evidence import GuestCommand, GuestFacts, GuestNeeds, GuestTree, TreeDevice, TreeRange
 from hvbuild.model.image import CommandStep, Image
 from hvbuild.ranges import AddressRange
-from hvbuild.source import origin_at
+from hvbuild.source import NOWHERE, origin_at
 
 # Linux devicetree binding of the GIC: the first cell is the kind, and ids start at 32 (SPI) or 16 (PPI).
 _FIRST_ID = {0: 32, 1: 16}
@@ -16,6 +17,19 @@ _GIC = (("arm,gic-v3", 3), ("arm,gic-400", 2), ("arm,cortex-a15-gic", 2), ("arm,
 _GIC_CELLS = 3
 # Nodes with `reg` that are no devices of their own on the bus.
 _NO_DEVICES = ("memory", "cpu", "reserved-memory")
+
+
+def with_image(facts: GuestFacts, image: Image) -> GuestFacts:
+    """`facts` with what a boot image of the guest tells: where it is linked, which drivers it starts."""
+    needs = facts.needs or GuestNeeds()
+    if needs.ifs_address is None and image.load_address is not None:
+        needs = replace(needs, ifs_address=image.load_address, origin=image.area_origin)
+    return replace(facts, needs=needs, commands=(*facts.commands, *guest_commands(image)))
+
+
+def with_tree(facts: GuestFacts, document: DtDocument) -> GuestFacts:
+    """`facts` with what the guest's own devicetree source tells, where it is a whole tree."""
+    return replace(facts, tree=guest_tree(document) or facts.tree)
 
 
 def guest_commands(image: Image) -> tuple[GuestCommand, ...]:
@@ -34,7 +48,8 @@ def guest_tree(document: DtDocument) -> GuestTree | None:
         return None
     nodes = dict(walk_paths(tree.root))
     parents = {path: nodes[path.rpartition("/")[0] or "/"] for path in nodes if path != "/"}
-    cpus = [path for path in nodes if path.startswith("/cpus/cpu@")]
+    cpus = [node for path, node in nodes.items() if path.startswith("/cpus/cpu@")]
+    gic, version = _gic(nodes.values())
     return GuestTree(
         memory=tuple(_windows(nodes, parents, "memory")),
         reserved=tuple(
@@ -44,34 +59,37 @@ def guest_tree(document: DtDocument) -> GuestTree | None:
             for window in _reg(node, parents[path])
         ),
         cpus=len(cpus) or None,
-        gic=_gic_version(nodes.values()),
+        gic=version,
         devices=tuple(_devices(nodes, parents)),
+        cpus_origin=origin_at(cpus[-1].name_span) if cpus else NOWHERE,
+        gic_origin=origin_at(gic.name_span) if gic else NOWHERE,
         origin=origin_at(tree.root.name_span),
     )
 
 
-def _windows(nodes: dict[str, DtNode], parents: dict[str, DtNode], name: str) -> Iterator[AddressRange]:
+def _windows(nodes: dict[str, DtNode], parents: dict[str, DtNode], name: str) -> Iterator[TreeRange]:
     for path, node in nodes.items():
         if node.base_name == name and path.count("/") == 1 and path != "/":
             yield from _reg(node, parents[path])
 
 
-def _reg(node: DtNode, parent: DtNode) -> Iterator[AddressRange]:
+def _reg(node: DtNode, parent: DtNode) -> Iterator[TreeRange]:
     reg = node.property("reg")
-    for base, size, _ in reg_ranges(reg, own_cells(parent)) if reg is not None else ():
+    for base, size, span in reg_ranges(reg, own_cells(parent)) if reg is not None else ():
         window = AddressRange.fitting(base, size)
         if window is not None and window.size:
-            yield window
+            yield TreeRange(window=window, origin=origin_at(span))
 
 
-def _gic_version(nodes: Iterable[DtNode]) -> int | None:
+def _gic(nodes: Iterable[DtNode]) -> tuple[DtNode | None, int | None]:
+    """The interrupt controller's node and its version, where a node says that it is one."""
     for node in nodes:
         compatible = node.property("compatible")
         words = {text.value for text in compatible.strings} if compatible is not None else set()
         for word, version in _GIC:
             if word in words:
-                return version
-    return None
+                return node, version
+    return None, None
 
 
 def _devices(nodes: dict[str, DtNode], parents: dict[str, DtNode]) -> Iterator[TreeDevice]:
@@ -84,11 +102,11 @@ def _devices(nodes: dict[str, DtNode], parents: dict[str, DtNode]) -> Iterator[T
         if not _is_plain_bus(path, nodes):
             continue
         compatible = node.property("compatible")
-        for window in list(_reg(node, parents[path]))[:1]:
+        for first in list(_reg(node, parents[path]))[:1]:
             yield TreeDevice(
                 name=node.name,
                 compatible=tuple(text.value for text in compatible.strings) if compatible else (),
-                window=window,
+                window=first.window,
                 interrupts=tuple(_interrupts(node)),
                 origin=origin_at(node.name_span),
             )

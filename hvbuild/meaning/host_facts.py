@@ -35,6 +35,7 @@ def host_facts(image: Image, systems: Mapping[str, str] | None = None) -> HostFa
         partitions=_partitions(image) if whole else None,
         services=_services(image) if whole else None,
         launches=_launches(image, named),
+        starts_others=any(launched_system(image, each, named) is None for each in image.launches),
         image_files=frozenset(entry.path for entry in image.entries) if whole else None,
         smmuman=_runs_smmuman(image) or (False if whole else None),
         startup_arguments=boot.startup.arguments if boot and boot.startup else None,

@@ -1,7 +1,7 @@
-"""Hand-kept files of one host read together: buildfiles, devicetrees, headers of constants."""
+"""Hand-kept files read together, of the host and its guests: buildfiles, devicetrees, headers."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -10,11 +10,15 @@ from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.formats.cheader import read_header
 from hvbuild.formats.dts import read_dts
+from hvbuild.meaning.across_files import startup_and_tree
 from hvbuild.meaning.buildfile_lint import LintedImage, lint_buildfile
 from hvbuild.meaning.devicetree import tree_facts, tree_memory
 from hvbuild.meaning.devicetree_lint import LintedTree, lint_devicetree
+from hvbuild.meaning.guest_parts import guest_facts, guest_images, guest_trees
 from hvbuild.meaning.host_facts import host_facts
+from hvbuild.model.evidence import GuestFacts
 from hvbuild.model.system import HostFacts
+from hvbuild.model.vm import VmConfig
 from hvbuild.source import SourceFile
 from hvbuild.values import dataclass
 
@@ -25,11 +29,15 @@ BUILDFILE, DEVICETREE, HEADER = "buildfile", "dts", "header"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostReading:
-    """What host files say together: images, trees, what they make known of the host, their faults."""
+    """What the files say together: images, trees, what they make known of host and guests, their faults.
+
+    `guests` are by the label of the VM.
+    """
 
     images: tuple[LintedImage, ...] = ()
     trees: tuple[LintedTree, ...] = ()
     host: HostFacts | None = None
+    guests: Mapping[str, GuestFacts] = field(default_factory=lambda: MappingProxyType({}))
     faults: tuple[Diagnostic, ...] = ()
 
 
@@ -39,11 +47,13 @@ def read_host_files(
     *,
     target: str | None = None,
     systems: Mapping[str, str] | None = None,
+    vms: Sequence[VmConfig] = (),
 ) -> HostReading:
     """The host that `files` describe, each with its kind; other kinds are left alone.
 
     Constants of the headers give macros in the trees their numbers. `systems` gives the `system` name of VM
-    configurations by path or file name. `host` is None where no file tells of it.
+    configurations by path or file name. What belongs to one of the `vms`, or to some guest, is no part of the
+    host. `host` is None where no file tells of it.
     """
     held = tuple(files)
     constants: dict[str, int] = {}
@@ -56,16 +66,28 @@ def read_host_files(
         if kind == BUILDFILE
     )
     documents = [read_dts(file.text, file.path, constants) for kind, file in held if kind == DEVICETREE]
-    banks = joined_facts(tree_facts(tree_memory(document, constants)) for document in documents).banks
-    trees = tuple(lint_devicetree(document, constants, HostFacts(banks=banks)) for document in documents)
-    facts = [host_facts(linted.image, systems) for linted in images]
-    facts += [tree_facts(linted.memory) for linted in trees]
+    of_guests, their_trees = guest_images(images, vms), guest_trees(documents, vms)
+    theirs = {linted.document.file for linted, _ in of_guests} | {each.file for each, _ in their_trees}
+    mine = [document for document in documents if document.file not in theirs]
+    banks = joined_facts(tree_facts(tree_memory(document, constants)) for document in mine).banks
+    known = HostFacts(banks=banks)
+    trees = tuple(
+        lint_devicetree(document, constants, HostFacts() if document.file in theirs else known)
+        for document in documents
+    )
+    facts = [host_facts(each.image, systems) for each in images if each.document.file not in theirs]
+    facts += [tree_facts(each.memory) for each in trees if each.document.file not in theirs]
     faults = [fault for linted in images for fault in linted.faults]
     faults += [fault for linted in trees for fault in linted.faults]
+    faults += startup_and_tree(
+        (each.image.boot for each in images if each.image.boot and each.document.file not in theirs),
+        (region for each in trees if each.document.file not in theirs for region in each.memory.regions),
+    )
     return HostReading(
         images=images,
         trees=trees,
         host=joined_facts(facts) if facts else None,
+        guests=MappingProxyType(guest_facts(of_guests, their_trees)),
         faults=tuple(sorted(faults, key=lambda fault: fault.sort_key)),
     )
 
@@ -84,6 +106,7 @@ def joined_facts(facts: Iterable[HostFacts]) -> HostFacts:
             partitions=_merged(result.partitions, one.partitions),
             services=_joined(result.services, one.services),
             launches=_merged(result.launches, one.launches),
+            starts_others=result.starts_others or one.starts_others,
             image_files=_united(result.image_files, one.image_files),
             smmuman=result.smmuman or one.smmuman if one.smmuman is not None else result.smmuman,
             region_order=one.region_order or result.region_order,

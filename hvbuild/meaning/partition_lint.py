@@ -8,6 +8,7 @@ from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Code, Diagnostic, error_code, other, warning_code
 from hvbuild.formats.buildfile_script import Statement
 from hvbuild.model.image import CommandStep, Image, PartitionStep
+from hvbuild.nearest import did_you_mean
 
 _SOURCE = "mkifs source: aps_parse, parse_script_attr; QNX 7.1, adaptive partitioning"
 
@@ -119,11 +120,17 @@ def _members(statements: Sequence[Statement], image: Image) -> Iterator[Diagnost
             return
         use = statement.group.last("sched_aps") if statement.group else None
         if use is not None and use.value not in made and "${" not in (use.value or ""):
-            yield UNKNOWN_PARTITION.at(use.span, f"no line before makes the partition `{use.value}`")
+            yield UNKNOWN_PARTITION.at(
+                use.span,
+                f"no line before makes the partition `{use.value}`",
+                helps=did_you_mean(use.value or "", sorted(made)),
+            )
     for step in image.steps:
         partition = step.placement.partition if isinstance(step, CommandStep) else None
         by_on = isinstance(step, CommandStep) and any("aps=" in word for word in step.launcher)
         if by_on and partition is not None and partition not in made and not partition.isdigit():
             yield UNKNOWN_PARTITION.at(
-                step.origin, f"no line of the script makes the partition `{partition}`"
+                step.origin,
+                f"no line of the script makes the partition `{partition}`",
+                helps=did_you_mean(partition, sorted(made)),
             )

@@ -15,6 +15,7 @@ from hvbuild.meaning.host_facts import may_provide
 from hvbuild.meaning.partition_lint import CODES as PARTITION_CODES
 from hvbuild.meaning.partition_lint import partition_lint
 from hvbuild.model.image import BuiltInStep, CommandStep, EntryType, Image, WaitStep
+from hvbuild.nearest import did_you_mean
 
 _SOURCE = "mkifs source: parse_script, parse_script_attr; QNX SDP, startup script commands"
 
@@ -60,6 +61,11 @@ FOREGROUND_QVM = _warning(
 LONG_WAIT = _warning(
     "HV8560", "wait-cut-short", "`waitfor` and `reopen` wait 6553.5 s at most; a longer time is cut to that"
 )
+NO_CONFIG = _warning(
+    "HV8561",
+    "configuration-not-in-image",
+    "qvm is started with a file that the image does not hold, under a name that is nearly one it holds",
+)
 
 CODES: tuple[Code, ...] = (
     BUILT_IN,
@@ -73,6 +79,7 @@ CODES: tuple[Code, ...] = (
     NOT_IN_IMAGE,
     FOREGROUND_QVM,
     LONG_WAIT,
+    NO_CONFIG,
     *PARTITION_CODES,
 )
 
@@ -101,6 +108,7 @@ def script_lint(
     yield from linker_link(image)
     yield from programs(image)
     yield from foreground(image)
+    yield from configurations(image)
 
 
 def priority(statement: Statement) -> Iterator[Diagnostic]:
@@ -243,6 +251,19 @@ def programs(image: Image) -> Iterator[Diagnostic]:
             if own and not held and word not in told and "${" not in word:
                 told.add(word)
                 yield NOT_IN_IMAGE.at(step.origin, f"`{word}` is started, but the image does not hold it")
+
+
+def configurations(image: Image) -> Iterator[Diagnostic]:
+    """Files of VMs that the image lacks and nearly has; any other may lie on a partition."""
+    if not image.complete or _imports_folders(image):
+        return
+    paths = sorted(entry.path for entry in image.entries)
+    for launch in image.launches:
+        for path in launch.configs:
+            helps = did_you_mean(path, paths, alike=0.9) if path not in paths else ()
+            if helps:
+                message = f"qvm is started with `{path}`, which the image does not hold"
+                yield NO_CONFIG.at(launch.origin, message, "no such file in the image", helps=helps)
 
 
 def _imports_folders(image: Image) -> bool:

@@ -44,14 +44,24 @@ class TreeDevice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TreeRange:
+    """A range that a `reg` of the guest's own tree gives."""
+
+    window: AddressRange
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestTree:
     """What the guest's own device tree says. None, or an empty tuple of memory: it leaves that to qvm."""
 
-    memory: tuple[AddressRange, ...] = ()
-    reserved: tuple[AddressRange, ...] = ()
+    memory: tuple[TreeRange, ...] = ()
+    reserved: tuple[TreeRange, ...] = ()
     cpus: int | None = None
     gic: int | None = None
     devices: tuple[TreeDevice, ...] = ()
+    cpus_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    gic_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 

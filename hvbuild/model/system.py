@@ -88,7 +88,8 @@ class HostFacts:
     `region_order` is the order of the host tree's region list; `size_cells` how many cells a size has there.
     `needs` and `vm_overhead` are bytes that the host keeps for itself and spends on each VM besides its RAM.
     `exclusive` says which guest alone may use a pCPU, `housekeeping` which pCPUs the host's own work needs.
-    `outside` are paths that somebody else provides.
+    `outside` are paths that somebody else provides. `starts_others`: some launches start VMs that cannot be
+    told.
     """
 
     architecture: str | None = None
@@ -99,9 +100,13 @@ class HostFacts:
     reserved: tuple[HostRegion, ...] = ()
     devices: Mapping[str, Device] | None = None
     clusters: Mapping[str, frozenset[int]] | None = None
+    cluster_origins: Mapping[str, Origin] = field(
+        default_factory=lambda: MappingProxyType({}), compare=False, repr=False
+    )
     partitions: Mapping[str, HostPartition] | None = None
     services: tuple[HostService, ...] | None = None
     launches: Mapping[str, Launch] | None = None
+    starts_others: bool = False
     image_files: frozenset[str] | None = None
     smmu: bool | None = None
     smmuman: bool | None = None

@@ -125,6 +125,7 @@ class Vcpu:
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     sched_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     placement_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    partition_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 # --- locations and interrupts ---------------------------------------------------------------------------

@@ -1,13 +1,17 @@
 """What is known of a code: its row, and the smallest case that fails and the nearest that passes."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from hvbuild.diagnostics import Code, Severity
 from hvbuild.report.outcome import CannotAnswer, Outcome
 from hvbuild.report.style import PLAIN, Role, Style
+
+_CODE = re.compile(r"h[vc]\d{4}")
+_NEAR = 3
 
 EXAMPLES_FORMAT = "hvbuild-examples/1"
 _EVIDENCE = {
@@ -27,17 +31,18 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """The examples of one code; None where there is none."""
+    """The examples of one code; None where there is none, and then `without` says why."""
 
     failing: Example | None = None
     passing: Example | None = None
+    without: str = ""
 
 
 NO_EXAMPLES = Examples()
 
 
 class UnknownCode(CannotAnswer):
-    """Raised for a code or name that no row has; says which are near."""
+    """Raised for a code or name that neither a row nor a guarantee has; says which are near."""
 
     def __init__(self, topic: str, near: Sequence[str]) -> None:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -51,29 +56,41 @@ def read_examples(text: str) -> dict[str, Examples]:
     if document["format"] != EXAMPLES_FORMAT:
         raise ValueError(f"examples of an unknown format: {document['format']}")
     return {
-        code: Examples(**{kind: Example(**row[kind]) for kind in ("failing", "passing") if kind in row})
+        code: Examples(
+            without=row.get("without", ""),
+            **{kind: Example(**row[kind]) for kind in ("failing", "passing") if kind in row},
+        )
         for code, row in document["codes"].items()
     }
 
 
-def find_code(topic: str, codes: Sequence[Code]) -> Code:
-    """The row whose code or name is `topic` in any case; raises UnknownCode."""
+def find_code(topic: str, codes: Sequence[Code]) -> Code | None:
+    """The row whose code or name is `topic` in any case, or None."""
     known = {key.lower(): row for row in codes for key in (row.code, row.name)}
-    row = known.get(topic.lower())
-    if row is None:
-        raise UnknownCode(
-            topic, [key.upper() if key.startswith("hv") else key for key in _near(topic, known)]
-        )
-    return row
+    return known.get(topic.lower())
 
 
-def _near(topic: str, known: Mapping[str, Code]) -> list[str]:
-    return get_close_matches(topic.lower(), known, n=3)
+def unknown_code(topic: str, codes: Sequence[Code], guarantees: Iterable[str] = ()) -> UnknownCode:
+    """The fault of asking for what is neither a code nor one of `guarantees` (codes and names)."""
+    known = {key.lower(): key for row in codes for key in (row.code, row.name)}
+    known |= {key.lower(): key for key in guarantees}
+    near = get_close_matches(topic.lower(), known, n=_NEAR) or _near_number(topic.lower(), known)
+    return UnknownCode(topic, [known[key] for key in near])
 
 
-def explained(topic: str, codes: Sequence[Code], examples: Mapping[str, Examples]) -> Outcome:
-    """The answer of `hvbuild explain`: text and JSON that say the same. Raises UnknownCode."""
+def _near_number(topic: str, known: Iterable[str]) -> list[str]:
+    """Of what looks like a code, the codes of its kind with the nearest numbers."""
+    if not _CODE.fullmatch(topic):
+        return []
+    alike = [key for key in known if _CODE.fullmatch(key) and key[:2] == topic[:2]]
+    return sorted(sorted(alike, key=lambda key: abs(int(key[2:]) - int(topic[2:])))[:_NEAR])
+
+
+def explained(topic: str, codes: Sequence[Code], examples: Mapping[str, Examples]) -> Outcome | None:
+    """The answer of `hvbuild explain`: text and JSON that say the same. None where `topic` is no code."""
     row = find_code(topic, codes)
+    if row is None:
+        return None
     shown = examples.get(row.code, NO_EXAMPLES)
     return Outcome(text=code_text(row, shown), data=code_data(row, shown), whole=True)
 
@@ -97,6 +114,8 @@ def code_text(row: Code, examples: Examples = NO_EXAMPLES, style: Style = PLAIN)
     for title, example in (("fails", examples.failing), ("passes", examples.passing)):
         if example is not None:
             lines += ["", style.paint(Role.TITLE, f"{title}: {example.case}"), *_example_lines(example)]
+    if examples.without:
+        lines += ["", f"no pair of examples: {examples.without}"]
     return "\n".join(lines) + "\n"
 
 
@@ -133,4 +152,5 @@ def code_data(row: Code, examples: Examples = NO_EXAMPLES) -> dict[str, object]:
             for kind, example in pairs
             if example is not None
         },
+        **({"without_examples": examples.without} if examples.without else {}),
     }

@@ -1,6 +1,6 @@
 """The map of a system, as text and as JSON: both are made of the same sections and rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hvbuild.machine.memory import MachineMemory
@@ -11,6 +11,7 @@ from hvbuild.report.ownership import (
     Claim,
     Holding,
     Line,
+    LineBounds,
     WindowSize,
     free_lines,
     guest_interrupts,
@@ -45,7 +46,7 @@ class Section:
 
 
 def system_map(
-    system: System, window_size: WindowSize, memory: MachineMemory | None = None
+    system: System, window_size: WindowSize, line_bounds: LineBounds, memory: MachineMemory | None = None
 ) -> tuple[Section, ...]:
     """The sections of the map: each guest's, then the host's; empty ones are left out.
 
@@ -53,7 +54,7 @@ def system_map(
     """
     sections: list[Section] = []
     for index, vm in enumerate(system.vms):
-        sections += _guest_sections(system, vm, window_size)
+        sections += _guest_sections(system, vm, window_size, line_bounds)
         guests = [guest for guest in (memory.guests if memory else ()) if guest.index == index]
         tables = tuple(row for guest in guests for row in table_rows(guest))
         sections.append(Section(key="tables", title="second translation", of=vm.label, rows=tables))
@@ -95,7 +96,9 @@ def _section_text(section: Section, style: Style) -> str:
 # --- sections -------------------------------------------------------------------------------------------
 
 
-def _guest_sections(system: System, vm: VmConfig, window_size: WindowSize) -> Iterator[Section]:
+def _guest_sections(
+    system: System, vm: VmConfig, window_size: WindowSize, line_bounds: LineBounds
+) -> Iterator[Section]:
     name = vm.label
     memory = guest_memory(system, vm, window_size)
     yield Section(key="memory", title="guest-physical memory", of=name, rows=_claim_rows(memory))
@@ -104,7 +107,7 @@ def _guest_sections(system: System, vm: VmConfig, window_size: WindowSize) -> It
     slots = guest_slots(system, vm, window_size)
     yield Section(key="pci", title="PCI slots", of=name, rows=_claim_rows(slots))
     lines = guest_interrupts(system, vm)
-    rows = (*_line_rows(lines), *_free_rows(lines))
+    rows = (*_line_rows(lines), *_free_rows(lines, line_bounds(vm)))
     yield Section(key="interrupts", title="interrupts", of=name, rows=rows)
     yield Section(key="vcpus", title="vCPUs", of=name, rows=_vcpu_rows(system, vm))
 
@@ -154,15 +157,15 @@ def _line_rows(lines: Iterable[Line]) -> tuple[dict[str, str], ...]:
     )
 
 
-def _free_rows(lines: Iterable[Line]) -> Iterator[dict[str, str]]:
-    for pic, ranges in free_lines(lines).items():
+def _free_rows(lines: Iterable[Line], bounds: Mapping[str, range]) -> Iterator[dict[str, str]]:
+    for pic, ranges in free_lines(lines, bounds).items():
         for free in ranges:
             yield {"controller": pic, "line": _numbers(free), "vector": "", "owner": "free", "place": ""}
 
 
 def _numbers(numbers: AddressRange) -> str:
-    """A half-open range of plain numbers, or the only one in it."""
-    return f"{numbers.start}" if numbers.size == 1 else f"{numbers.start}..{numbers.end}"
+    """The first and the last of them, or the only one: `a..b` would read like a range of addresses."""
+    return f"{numbers.start}" if numbers.size == 1 else f"{numbers.start}-{numbers.end - 1}"
 
 
 # --- vCPUs and partitions -------------------------------------------------------------------------------

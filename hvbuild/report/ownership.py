@@ -1,6 +1,6 @@
 """Who owns what in a system: claims on addresses and interrupts, and the gaps between them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -23,8 +23,8 @@ from hvbuild.units import read_number
 WindowSize = Callable[[Vdev], int | None]
 """The bytes of a vdev's window by its type, or None where the catalogue does not know."""
 
-# Shared interrupts of a GIC (GICv2 architecture specification: interrupt ids 32 to 1019).
-SHARED_INTERRUPTS = range(32, 1020)
+LineBounds = Callable[[VmConfig], Mapping[str, range]]
+"""The lines of each interrupt controller of a VM that its devices may use, by the controller's name."""
 
 
 class Holding(StrEnum):
@@ -293,14 +293,16 @@ def guest_interrupts(system: System, vm: VmConfig) -> tuple[Line, ...]:
     return tuple(sorted(lines, key=lambda line: (line.pic, line.number is None, line.number or 0, line.line)))
 
 
-def free_lines(lines: Iterable[Line]) -> dict[str, tuple[AddressRange, ...]]:
-    """The shared interrupts of each GIC (a controller named `gic…`) that no line of `lines` takes."""
-    taken: dict[str, list[AddressRange]] = {}
+def free_lines(lines: Iterable[Line], bounds: Mapping[str, range]) -> dict[str, tuple[AddressRange, ...]]:
+    """The lines within `bounds`, by controller, that no line of `lines` takes."""
+    taken: dict[str, list[AddressRange]] = {pic: [] for pic in bounds}
     for line in lines:
-        if line.pic.startswith("gic") and line.number is not None:
-            taken.setdefault(line.pic, []).append(AddressRange.sized(line.number, 1))
-    whole = AddressRange(SHARED_INTERRUPTS.start, SHARED_INTERRUPTS.stop)
-    return {pic: gaps(whole, numbers) for pic, numbers in sorted(taken.items())}
+        if line.pic in taken and line.number is not None:
+            taken[line.pic].append(AddressRange.sized(line.number, 1))
+    return {
+        pic: gaps(AddressRange(bounds[pic].start, bounds[pic].stop), numbers)
+        for pic, numbers in sorted(taken.items())
+    }
 
 
 def host_interrupts(system: System) -> tuple[Line, ...]:

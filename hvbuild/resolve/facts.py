@@ -70,6 +70,7 @@ def _host(
         reserved=_reserved(stack),
         devices=MappingProxyType({device.name: device for device in stack.board.devices}),
         clusters=MappingProxyType(_clusters(stack)) if mine else None,
+        cluster_origins=MappingProxyType({each.name: each.origin for each in stack.host.clusters}),
         partitions=MappingProxyType(_partitions(stack)) if mine else None,
         services=_services(stack) if mine else None,
         launches=MappingProxyType(_launches(stack, guests)) if mine else None,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
+from hvbuild.nearest import did_you_mean
 from hvbuild.source import NOWHERE, Origin, Span
 from hvbuild.values import dataclass
 
@@ -126,7 +127,7 @@ def apply_policy(
     for level in levels:
         row = known.get(level.code)
         if row is None:
-            said.append(UNKNOWN_CODE.at(level.origin, f"`{level.code}` is not a code", "severity policy"))
+            said.append(_unknown(level.code, level.origin, "severity policy", known))
         elif not level.reason.strip():
             said.append(WITHOUT_REASON.at(level.origin, f"severity of `{row.code}` without a reason"))
         elif level.level not in _LEVELS:
@@ -156,7 +157,7 @@ def _levelled(diagnostic: Diagnostic, level: Level | None) -> Diagnostic | None:
 
 def _remark_fault(remark: Remark, known: Mapping[str, Code]) -> Diagnostic | None:
     if remark.code not in known:
-        return UNKNOWN_CODE.at(remark.span, f"`{remark.code}` is not a code", "allows nothing")
+        return _unknown(remark.code, remark.span, "allows nothing", known)
     if not remark.reason.strip():
         return WITHOUT_REASON.at(
             remark.span,
@@ -165,6 +166,10 @@ def _remark_fault(remark: Remark, known: Mapping[str, Code]) -> Diagnostic | Non
             helps=(f"`# hvbuild: allow {remark.code} REASON`",),
         )
     return None
+
+
+def _unknown(code: str, place: Span | Origin, label: str, known: Mapping[str, Code]) -> Diagnostic:
+    return UNKNOWN_CODE.at(place, f"`{code}` is not a code", label, helps=did_you_mean(code, known))
 
 
 def _refused(row: Code, place: Span | Origin) -> Diagnostic:

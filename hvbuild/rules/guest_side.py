@@ -9,7 +9,7 @@ from hvbuild.model.vm import Vdev
 from hvbuild.ranges import AddressRange, merged
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Claim, Role, VmScene
-from hvbuild.rules.wording import listed
+from hvbuild.rules.wording import either, listed
 from hvbuild.units import hex_address, read_number, size_text
 from hvbuild.values import dataclass
 
@@ -22,6 +22,7 @@ _ARGUMENTS = (
     ("devb-virtio", re.compile(rf"smem={_NUMBER}(?:,irq={_NUMBER})?"), ("virtio-blk",)),
     ("wdtkick", re.compile(rf"-a\s*{_NUMBER}"), ("wdt-sp805", "wdt-ib700")),
     ("devc-serpl011", re.compile(rf"(?:\A|\s){_NUMBER}(?:\^\d+)?,{_NUMBER}(?=\s|\Z)"), ("pl011",)),
+    ("drm-virtio", re.compile(rf"(?:0x[0-9a-fA-F]+|\d+)@{_NUMBER}:{_NUMBER}"), ("virtio-gpu",)),
     ("shmem-guest", re.compile(rf"(?:\A|\s){_NUMBER}\s+{_NUMBER}(?=\s|\Z)"), ("shmem",)),
 )
 
@@ -60,7 +61,7 @@ def driver_address_differs(scene: VmScene) -> Iterator[Finding]:
         yield found(
             told.command.origin,
             f"`{told.program}` in {scene.text} looks for its device at {hex_address(told.address)}",
-            f"no {listed(told.types)} there",
+            f"no {either(told.types)} there",
             others=tuple(
                 label
                 for claim in near
@@ -189,13 +190,16 @@ def guest_tree_memory(scene: VmScene) -> Iterator[Finding]:
     tree, room = scene.facts.tree, _room(scene)
     if tree is None or scene.has_open_memory:
         return
-    for word, windows in (("has memory at", tree.memory), ("reserves", tree.reserved)):
-        for window in windows:
-            if not any(known.contains(window) for known in room):
+    has = f"the VM has {', '.join(map(str, room)) or 'no memory'}"
+    block = next((claim.origin for claim in (*scene.memory, *scene.passes) if claim.is_memory), None)
+    for word, ranges in (("has memory at", tree.memory), ("reserves", tree.reserved)):
+        for each in ranges:
+            if not any(known.contains(each.window) for known in room):
                 yield found(
-                    tree.origin,
-                    f"the device tree of {scene.text} {word} {window}, where the VM has none",
-                    f"the VM has {', '.join(map(str, room)) or 'no memory'}",
+                    (each.origin, tree.origin),
+                    f"the device tree of {scene.text} {word} {each.window}, beyond the memory of its VM",
+                    "" if block else has,
+                    others=other(block, has),
                 )
 
 
@@ -208,7 +212,7 @@ def guest_tree_cpus(scene: VmScene) -> Iterator[Finding]:
     count = max(len(scene.vm.vcpus), 1)
     if tree is not None and tree.cpus is not None and tree.cpus != count:
         yield found(
-            tree.origin,
+            (tree.cpus_origin, tree.origin),
             f"the device tree of {scene.text} has {tree.cpus} CPUs, the VM has {count}",
             f"{tree.cpus} CPU nodes",
             others=other(scene.vm.vcpus[-1].origin if scene.vm.vcpus else None, f"the VM has {count} vCPUs"),
@@ -218,7 +222,7 @@ def guest_tree_cpus(scene: VmScene) -> Iterator[Finding]:
     given = read_number(version.values[0]) if version and version.values else None
     if tree is not None and tree.gic is not None and given is not None and tree.gic != given:
         yield found(
-            tree.origin,
+            (tree.gic_origin, tree.origin),
             f"the device tree of {scene.text} has a GIC of version {tree.gic}, the VM one of {given}",
             f"version {tree.gic}",
             others=other(version.origin if version else None, f"version {given}"),

@@ -203,7 +203,9 @@ def memory_not_cleared(scene: Scene) -> Iterator[Finding]:
             f"{handed.window} is handed over in place",
             others=other(region.origin, f"used before by {before}"),
             notes=("qvm zeroes RAM that it allocates, not memory that `pass` hands over",),
-            helps=("say `cleared: true` at the region when startup or a boot loader zeroes it",),
+            helps=("say `cleared: true` at the region when startup or a boot loader zeroes it",)
+            if scene.system.complete
+            else ("let startup or the boot loader zero it before the guest starts",),
         )
 
 

@@ -11,7 +11,7 @@ from hvbuild.model.vm import Load, Pass, Vdev
 from hvbuild.ranges import AddressRange
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.rule import Finding, found, rule
-from hvbuild.rules.scene import Scene, VmScene, host_paths, lies_in
+from hvbuild.rules.scene import WILDCARDS, Scene, VmScene, host_paths, lies_in
 from hvbuild.rules.wording import did_you_mean, nearest_path
 from hvbuild.source import Origin
 from hvbuild.units import hex_address
@@ -98,7 +98,8 @@ def host_device_without_provider(scene: VmScene) -> Iterator[Finding]:
         return
     for vdev, path, place in _device_paths(scene):
         if not _providers(path, scene) and not _is_outside(path, scene):
-            known = {p for service in scene.host.services for p in service.provides}
+            made = {p for service in scene.host.services for p in service.provides}
+            known = {path for path in made if not WILDCARDS & set(path)}
             yield found(
                 place,
                 f"nothing on the host makes `{path}`, which `{vdev.label}` of {scene.text} opens",
@@ -222,9 +223,9 @@ def _driving(
     source="inferred: a VM that nobody starts is probably forgotten",
 )
 def guest_not_started(scene: VmScene) -> Iterator[Finding]:
-    """The host starts other guests, but not this one."""
+    """The host starts other guests, but not this one; silent where some start cannot be told whose it is."""
     launches = scene.host.launches
-    if launches and scene.launch is None and scene.vm.system:
+    if launches and not scene.host.starts_others and scene.launch is None and scene.vm.system:
         yield found(
             scene.place,
             f"the host does not start {scene.text}",

@@ -7,7 +7,7 @@ from hvbuild.diagnostics import Severity, other
 from hvbuild.model.vm import Pass, PassInterrupt, Vdev, VmConfig
 from hvbuild.rules.containment import device_of
 from hvbuild.rules.devices import family
-from hvbuild.rules.lines import Line
+from hvbuild.rules.lines import Line, line_controllers
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.rules.wording import did_you_mean
@@ -29,20 +29,8 @@ class Vector:
 
 
 def controllers(scene: VmScene) -> Mapping[str, VdevRow | None]:
-    """The interrupt controllers of a VM by the names that `intr` uses; None: one that has no rows."""
-    catalog = scene.scene.catalog
-    rows: dict[str, VdevRow | None] = {
-        row.name: catalog.vdev(row.type) if row.type else None for row in catalog.implicit_controllers
-    }
-    for vdev in scene.vm.vdevs:
-        row = catalog.vdev(vdev.type)
-        if row is not None and row.controller:
-            if row.implicit and vdev.name:
-                rows.pop(row.name, None)
-            rows[vdev.name or row.name] = row
-        elif row is None and vdev.name:
-            rows[vdev.name] = None
-    return rows
+    """The interrupt controllers of the scene's VM by the names that `intr` uses; None: one without rows."""
+    return line_controllers(scene.vm, scene.scene.catalog)
 
 
 @rule(

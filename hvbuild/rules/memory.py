@@ -39,6 +39,14 @@ def sized_things(scene: VmScene) -> Iterator[tuple[str, Amount | None, Amount | 
                 yield "the reserved range", at.start, at.length, at.origin
 
 
+def host_ranges(scene: VmScene) -> Iterator[tuple[str, PassWindow]]:
+    """The windows whose host range is another than the guest's, with how a message calls that range."""
+    for each in scene.vm.passes:
+        for location in each.windows:
+            if location.space is Space.MEM and location.host not in (None, location.start):
+                yield f"the host range of {pass_text(each, location)}", location
+
+
 @rule("HV2001", "memory-not-whole-pages", source=_PAGES)
 def memory_not_whole_pages(scene: VmScene) -> Iterator[Finding]:
     """Guest RAM or ROM whose address or length is not a multiple of the 4 KiB page.
@@ -101,7 +109,9 @@ def empty_range(scene: VmScene) -> Iterator[Finding]:
 @rule("HV2006", "address-wraps", source="64-bit physical addresses of Armv8-A and x86-64")
 def address_wraps(scene: VmScene) -> Iterator[Finding]:
     """A range that runs past the last 64-bit address."""
-    for text, start, length, origin in sized_things(scene):
+    things = list(sized_things(scene))
+    things += [(text, each.host, each.length, each.origin) for text, each in host_ranges(scene)]
+    for text, start, length, origin in things:
         at, size = scene.system.amount(start), scene.system.amount(length)
         if at is not None and size is not None and at + size > LIMIT_64:
             yield found(
@@ -117,16 +127,23 @@ def address_wraps(scene: VmScene) -> Iterator[Finding]:
     source="Armv8-A: an intermediate physical address has no more bits than a physical one of the machine",
 )
 def beyond_guest_address_limit(scene: VmScene) -> Iterator[Finding]:
-    """A guest-physical range above what the board's stage-2 tables can translate."""
+    """A guest-physical range above what the board's stage-2 tables can translate; a host range above all."""
     bits = scene.host.address_bits
     if bits is None or bits >= 64:
         return
-    for claim in (*scene.memory, *scene.passes, *scene.vdevs):
-        if claim.window.end > 1 << bits:
+    claims = [(each.text, each.window, each.origin) for each in (*scene.memory, *scene.passes, *scene.vdevs)]
+    claims += [
+        (text, window, each.origin)
+        for text, each in host_ranges(scene)
+        # Memory that is lent lies in a bank, or has a fault of its own.
+        if "m" not in each.flags and (window := scene.system.window(each.host, each.length)) is not None
+    ]
+    for text, window, origin in claims:
+        if window.end > 1 << bits:
             yield found(
-                claim.origin,
-                f"{claim.text} of {scene.text} lies beyond the board's {bits}-bit addresses",
-                f"{claim.window} ends above {hex_address(1 << bits)}",
+                origin,
+                f"{text} of {scene.text} lies beyond the board's {bits}-bit addresses",
+                f"{window} ends above {hex_address(1 << bits)}",
             )
 
 

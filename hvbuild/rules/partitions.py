@@ -20,7 +20,7 @@ _MOST_CRITICAL = 1_000_000_000
 def _users(scene: VmScene) -> Iterator[tuple[str, Origin, str]]:
     for index, vcpu in enumerate(scene.vm.vcpus):
         if vcpu.partition is not None:
-            yield vcpu.partition, vcpu_place(vcpu), vcpu_text(index)
+            yield vcpu.partition, vcpu.partition_origin or vcpu_place(vcpu), vcpu_text(index)
     if scene.launch is not None and scene.launch.partition is not None:
         yield scene.launch.partition, scene.launch.origin, "the launch"
 

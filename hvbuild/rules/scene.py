@@ -28,7 +28,7 @@ from hvbuild.rules.windows import VdevWindow, vdev_windows
 from hvbuild.source import Origin
 from hvbuild.values import dataclass
 
-_WILDCARDS = frozenset("*?[")
+WILDCARDS = frozenset("*?[")
 
 
 def lies_in(path: str, places: frozenset[str]) -> bool:
@@ -265,13 +265,13 @@ class Scene:
             (path, service)
             for service in self.host.services or ()
             for path in service.provides
-            if set(path) & _WILDCARDS
+            if set(path) & WILDCARDS
         )
 
     @cached_property
     def outside_patterns(self) -> tuple[str, ...]:
         """Paths with a wildcard that somebody else provides, and those that mkifs or procnto always make."""
-        outside = tuple(path for path in self.host.outside if set(path) & _WILDCARDS)
+        outside = tuple(path for path in self.host.outside if set(path) & WILDCARDS)
         return (*outside, *buildfile_catalog().builtin_paths)
 
     @cached_property

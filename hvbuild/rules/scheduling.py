@@ -219,21 +219,27 @@ def too_many_vcpus(scene: VmScene) -> Iterator[Finding]:
 def cluster_unknown(scene: VmScene) -> Iterator[Finding]:
     """A vCPU is placed on a cluster that the host does not define.
 
-    `_all` and one `_cpu-N` for each pCPU exist always.
+    `_all` and one `_cpu-N` for each pCPU exist always. Where the board is not known, a startup may define
+    more by itself: then a warning, and only for a name that is nearly one of the startup line.
     """
-    clusters = clusters_of(scene.host)
+    whole, said = clusters_of(scene.host), scene.host.clusters
+    clusters = whole if whole is not None else said
     if clusters is None or not is_on_8(scene):
         return
     places = [(vcpu.cluster, vcpu_place(vcpu), vcpu_text(i)) for i, vcpu in enumerate(scene.vm.vcpus)]
     if scene.launch is not None:
         places.append((scene.launch.cluster, scene.launch.origin, "the launch"))
     for name, place, text in places:
-        if name is not None and name not in clusters:
+        if name is None or name in clusters:
+            continue
+        helps = did_you_mean(name, clusters)
+        if whole is not None or (helps and helps[0].startswith("did")):
             yield found(
                 place,
                 f"{text} of {scene.text} uses cluster `{name}`, which the host does not define",
                 "no such cluster",
-                helps=did_you_mean(name, clusters),
+                helps=helps,
+                severity=None if whole is not None else Severity.WARNING,
             )
 
 
@@ -245,7 +251,8 @@ def empty_cluster(scene: Scene) -> Iterator[Finding]:
         beyond = sorted(cpu for cpu in cpus if count is not None and cpu >= count)
         if not cpus or beyond:
             why = f"names pCPU {cpus_text(beyond)}, which the board does not have" if beyond else "is empty"
-            yield found(scene.host.origin, f"cluster `{name}` {why}", "startup refuses it")
+            place = scene.host.cluster_origins.get(name) or scene.host.origin
+            yield found(place, f"cluster `{name}` {why}", "startup refuses it")
 
 
 @rule(

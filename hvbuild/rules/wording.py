@@ -21,10 +21,15 @@ def listed(names: Iterable[str]) -> str:
     return joined([f"`{name}`" for name in names])
 
 
-def joined(words: Sequence[str]) -> str:
-    """The words as a list for people: a, b and c."""
+def either(names: Iterable[str]) -> str:
+    """`a`, `b` or `c`, each in backticks."""
+    return joined([f"`{name}`" for name in names], "or")
+
+
+def joined(words: Sequence[str], word: str = "and") -> str:
+    """The words as a list for people, `word` before the last: a, b and c."""
     *most, last = words or [""]
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {word} {last}" if most else last
 
 
 def cpus_text(cpus: Iterable[int]) -> str:

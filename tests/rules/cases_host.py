@@ -25,6 +25,7 @@ from hvbuild.model.evidence import (
     GuestTree,
     ImageFacts,
     TreeDevice,
+    TreeRange,
 )
 from hvbuild.model.system import System
 from hvbuild.model.vm import Load
@@ -317,6 +318,10 @@ def command(text: str) -> tuple[GuestCommand, ...]:
     return (GuestCommand(command=text, origin=a_place()),)
 
 
+def tree_range(base: int, size: int) -> tuple[TreeRange, ...]:
+    return (TreeRange(window=AddressRange.sized(base, size), origin=a_place()),)
+
+
 def tree(**more: Any) -> GuestTree:
     return GuestTree(origin=a_place(), **more)
 
@@ -332,6 +337,7 @@ def needs(**more: Any) -> GuestNeeds:
 
 
 GIC2 = a_vm(vdevs=(vdev("gic", version="2"), UART))
+GPU = a_vm(vdevs=(vdev("virtio-gpu", 0x1C0E_0000, 39), UART))
 
 GUEST = (
     fails(
@@ -349,6 +355,10 @@ GUEST = (
         facts(vm=a_vm(vdevs=(vdev("wdt-sp805"),)), commands=command("wdtkick -a 0x1c0f0000")),
     ),
     fails("HV5222", "disk", facts(commands=command("devb-virtio smem=0x1c0d0000,irq=42")), "42", places=2),
+    fails(
+        "HV5222", "display", facts(vm=GPU, commands=command("drm-virtio 0x200@0x1c0e0000:40")), "39", places=2
+    ),
+    passes("HV5222", "display", facts(vm=GPU, commands=command("drm-virtio 0x200@0x1c0e0000:39"))),
     passes("HV5222", "disk", facts(commands=command("devb-virtio smem=0x1c0d0000,irq=41"))),
     fails(
         "HV5223",
@@ -374,11 +384,12 @@ GUEST = (
     fails(
         "HV5228",
         "reserved-elsewhere",
-        facts(tree=tree(reserved=(AddressRange.sized(0xD1C3_0000, 0x1000),))),
+        facts(tree=tree(reserved=tree_range(0xD1C3_0000, 0x1000))),
         "0xd1c30000..0xd1c31000",
+        places=2,
     ),
-    fails("HV5228", "memory", facts(tree=tree(memory=(AddressRange.sized(0x8000_0000, 2 * GIB),)))),
-    passes("HV5228", "inside", facts(tree=tree(memory=(AddressRange.sized(0x8000_0000, GIB),)))),
+    fails("HV5228", "memory", facts(tree=tree(memory=tree_range(0x8000_0000, 2 * GIB))), places=2),
+    passes("HV5228", "inside", facts(tree=tree(memory=tree_range(0x8000_0000, GIB)))),
     fails("HV5229", "cpus", facts(tree=tree(cpus=4)), "4 CPUs", places=2),
     fails("HV5229", "gic", facts(vm=GIC2, tree=tree(gic=3)), "version 3", places=2),
     passes("HV5229", "agreed", facts(vm=GIC2, tree=tree(cpus=1, gic=2))),

@@ -36,6 +36,8 @@ BOARD = (region("low", 0x4000_0000, 2 * GIB), region("high", 0x1_0000_0000, 4 * 
 SYSRAM = region("gvm_sysram1", 0x1_0000_0000, GIB, owner="la", cleared=True)
 SYSRAM2 = region("gvm_sysram2", 0x1_8000_0000, GIB, owner="la", cleared=True)
 FROM_REGION = a_vm(memory=(), passes=(lent("gvm_sysram1"),))
+HIGHEST = passed(window(0x1000_0000, 0x2000, host=0xFFFF_FFFF_FFFF_F000))
+ABOVE_40 = passed(window(0x1000_0000, 0x2000, host=0xFF_FFFF_F000))
 
 CASES = (
     fails(
@@ -74,6 +76,9 @@ CASES = (
         a_system(a_vm(memory=(ram(), ram(0xFFFF_FFFF_FFFF_F000, 0x2000)))),
         "0x10000000000001000",
     ),
+    fails(
+        "HV2006", "host-range", a_system(a_vm(passes=(HIGHEST,))), "the host range of", "0x10000000000001000"
+    ),
     passes("HV2006", "last-page", a_system(a_vm(memory=(ram(), ram(0xFFFF_FFFF_FFFF_F000, 0x1000))))),
     fails(
         "HV2007",
@@ -81,6 +86,7 @@ CASES = (
         a_system(a_vm(memory=(ram(0xFF_FFFF_F000, 0x2000),)), address_bits=40),
         "0x10000000000",
     ),
+    fails("HV2007", "host-range", a_system(a_vm(passes=(ABOVE_40,)), address_bits=40), "the host range of"),
     passes("HV2007", "at-40-bits", a_system(a_vm(memory=(ram(0xFF_FFFF_F000, 0x1000),)), address_bits=40)),
     fails("HV2008", "below", a_system(a_vm(loads=(load(address=0x7FFF_F000),))), "0x80000000..0xc0000000"),
     fails(

@@ -1,9 +1,13 @@
 """A guest's own files against its VM: what they tell, and that the rules compare it."""
 
+from pathlib import Path
+
 import pytest
 from builders import GIB, a_system, a_vm, ram, vcpu, vdev
+from command_line import say
 
 from hvbuild.formats.buildfile import read_buildfile
+from hvbuild.formats.dtb import Blob, read_plain_dts, write_dtb
 from hvbuild.formats.dts import read_dts
 from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.meaning.guest_files import guest_commands, guest_tree
@@ -70,8 +74,8 @@ def tree_of(text: str) -> GuestTree:
 def test_a_tree_tells_memory_cpus_gic_and_devices() -> None:
     tree = tree_of(TREE)
 
-    assert [str(window) for window in tree.memory] == ["0x80000000..0xc0000000"]
-    assert [str(window) for window in tree.reserved] == ["0x80100000..0x80101000"]
+    assert [str(each.window) for each in tree.memory] == ["0x80000000..0xc0000000"]
+    assert [str(each.window) for each in tree.reserved] == ["0x80100000..0x80101000"]
     assert (tree.cpus, tree.gic) == (2, 3)
     assert [(device.name, str(device.window), device.interrupts) for device in tree.devices] == [
         ("serial@1c090000", "0x1c090000..0x1c091000", (37,))
@@ -122,3 +126,45 @@ def test_the_drivers_of_an_image_are_compared_with_the_vm() -> None:
         "HV5222",
         "HV5221",
     ]
+
+
+def codes_with(tmp_path: Path, needs: str, name: str, data: bytes) -> list[str]:
+    """What `check` says of a small stack whose guest names one file."""
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "stack.yaml").write_text(STACK + f"    needs: {{{needs}: {name}}}\n")
+    said = say("check", tmp_path, "--format", "json")
+    return [row["code"] for row in said.data["diagnostics"]]
+
+
+STACK = """\
+format: 1
+name: s
+board: rpi4
+target: qnx-8.0.4
+guests:
+  la:
+    system: la
+    cpus: [{sched: 10r}]
+    load: {pattern: periodic, period: 50ms, work: 1ms, bound: 50ms}
+    ram: [{name: main, base: 0x80000000, size: 256MiB}]
+    images: [{name: kernel, load: /guests/la/Image, external: true}]
+"""
+
+
+def test_a_blob_is_held_against_the_vm_as_its_source_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = read_plain_dts(
+        "/dts-v1/; / { #address-cells = <1>; #size-cells = <1>;"
+        ' memory@40000000 { device_type = "memory"; reg = <0x40000000 0x1000>; }; };',
+        "t.dts",
+    )
+    assert isinstance(source, Blob)
+    data = write_dtb(source)
+
+    assert codes_with(tmp_path, "devicetree", "la.dtb", data) == ["HV5228"]
+    assert codes_with(tmp_path, "devicetree", "la.dtb", data[:100]) == ["HV8600"]
+    assert codes_with(tmp_path, "devicetree", "la.dts", b"garbage {") == ["HV8600"]
+    assert codes_with(tmp_path, "buildfile", "la.build", b"garbage {\n") == ["HV0022"]
+    assert codes_with(tmp_path, "buildfile", "la.build", b"[image=0x80000000]\n") == []

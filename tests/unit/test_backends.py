@@ -243,7 +243,7 @@ def test_the_map_says_what_a_device_reaches(
         vm("b", ram(0, MIB), passes=[passed(0xFE300000, 0x1000, flags)]),
     )
     memory = with_devices(made, smmu, manager)
-    data = map_data(system_map(memory.system, lambda _: None, memory))
+    data = map_data(system_map(memory.system, lambda _: None, lambda _: {}, memory))
     host_part = data["host"]
     assert isinstance(host_part, dict)
     rows = host_part["dma"]
@@ -255,7 +255,7 @@ def test_the_map_says_what_a_device_reaches(
 def test_the_map_says_what_the_tables_of_a_guest_take() -> None:
     # one stretch of 1 MiB, and a page of pass-through, both below 2 MiB: a table of each level
     memory = build_memory(system(vm("a", ram(0, MIB), passes=[passed(MIB, 0x1000)])), SHAPES)
-    data = map_data(system_map(memory.system, lambda _: None, memory))
+    data = map_data(system_map(memory.system, lambda _: None, lambda _: {}, memory))
     guests = data["guests"]
     assert isinstance(guests, dict)
 

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hvbuild.formats.dtb import Blob, BlobNode, NotATree, read_dtb, read_plain_dts, write_dtb
+from hvbuild.formats.dtb_text import source_of_blob, text_of
 from hvbuild.formats.dtbo import overlay_blob
 from hvbuild.formats.dts import read_dts
 from hvbuild.formats.dts_faults import dts_faults
 
 CORPUS = Path(__file__).parents[1] / "corpus/dts"
+GOLDEN = Path(__file__).parents[1] / "golden"
 PLAIN = ["plain-host.dts", "merged.dts"]
 OVERLAYS = sorted(path.name for path in CORPUS.glob("*.dtso"))
 needs_dtc = pytest.mark.skipif(shutil.which("dtc") is None, reason="dtc is not installed")
@@ -122,6 +124,34 @@ BLOBS = st.builds(
 @settings(max_examples=60)
 def test_what_was_written_is_read_back(blob: Blob) -> None:
     assert read_dtb(write_dtb(blob)) == blob
+
+
+@given(BLOBS)
+@settings(max_examples=60)
+def test_the_source_of_a_blob_means_the_blob(blob: Blob) -> None:
+    assert read_plain_dts(source_of_blob(write_dtb(blob)), "t.dtb") == blob
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.rglob("*.dtb")), ids=lambda path: path.parts[-4])
+def test_the_source_of_a_golden_blob_means_the_blob(path: Path) -> None:
+    data = path.read_bytes()
+
+    assert read_plain_dts(text_of(data), "t.dtb") == read_dtb(data)
+
+
+def test_numbers_that_look_like_letters_stay_numbers() -> None:
+    root = BlobNode("", (("reg", b"abc\0"), ("label", b'abc\0a"b\0'), ("odd", b"\1\2\3")))
+    text = source_of_blob(write_dtb(Blob(root)))
+
+    assert "reg = <0x61626300>;" in text
+    assert 'label = "abc", "a\\"b";' in text
+    assert "odd = [01 02 03];" in text
+
+
+def test_a_broken_blob_is_no_source() -> None:
+    broken = write_dtb(blob_of(source("plain-host.dts")))[:200]
+
+    assert [fault.code for fault in dts_faults(read_dts(text_of(broken), "t.dtb"))] == ["HV8600"]
 
 
 @given(st.binary(max_size=80))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hvbuild.catalog import shipped_catalog
 from hvbuild.model.board import Device
 from hvbuild.model.system import HostFacts, HostPartition, HostRegion, Launch, System
 from hvbuild.model.vm import (
@@ -37,6 +38,7 @@ from hvbuild.report.map import map_data, map_text, system_map
 from hvbuild.report.ownership import Holding, guest_memory, host_memory
 from hvbuild.report.style import Role, Style
 from hvbuild.report.tables import Row, table
+from hvbuild.rules.lines import line_bounds
 from hvbuild.source import Origin, SourceFile, Span
 from hvbuild.units import Nanoseconds
 
@@ -128,8 +130,13 @@ HOST = HostFacts(
 SYSTEM = System(vms=(LA,), host=HOST)
 
 
+def shared(vm: VmConfig) -> dict[str, range]:
+    used = {interrupt.pic for vdev in vm.vdevs for interrupt in vdev.interrupts}
+    return {pic: range(32, 1020) for pic in used if pic.startswith("gic")}
+
+
 def test_the_map_as_text(bless: bool) -> None:
-    text = map_text(system_map(SYSTEM, sizes))
+    text = map_text(system_map(SYSTEM, sizes, shared))
     if bless:
         GOLDEN.write_text(text, "utf-8")
 
@@ -137,7 +144,7 @@ def test_the_map_as_text(bless: bool) -> None:
 
 
 def test_text_and_json_say_the_same() -> None:
-    sections = system_map(SYSTEM, sizes)
+    sections = system_map(SYSTEM, sizes, shared)
     text, data = map_text(sections), json.loads(json.dumps(map_data(sections)))
     rows = [row for part in (data["guests"]["la"], data["host"]) for rows in part.values() for row in rows]
     lines = [line.split() for line in text.splitlines()]
@@ -151,7 +158,7 @@ def test_text_and_json_say_the_same() -> None:
 
 def test_every_guest_has_its_own_sections() -> None:
     system = System(vms=(VmConfig(system="a", vcpus=(Vcpu(),)), VmConfig(system="b", vcpus=(Vcpu(),))))
-    data = map_data(system_map(system, sizes))
+    data = map_data(system_map(system, sizes, shared))
 
     assert data["guests"] == {
         name: {
@@ -168,7 +175,7 @@ def test_launch_lines_say_what_the_vm_does_not() -> None:
         vms=(VmConfig(system="a", vcpus=(Vcpu(), Vcpu(sched=Fifo(9), runmask=frozenset({1})))),),
         host=HostFacts(launches=MappingProxyType({"a": launch})),
     )
-    first, second = system_map(system, sizes)[0].rows
+    first, second = system_map(system, sizes, shared)[0].rows
 
     assert (first["priority"], first["pCPUs"], first["partition"]) == ("12 round-robin", "3", "rt")
     assert (second["priority"], second["pCPUs"], second["partition"]) == ("9 fifo", "1", "rt")
@@ -193,7 +200,9 @@ def test_a_passed_line_without_vector_counts_from_the_controller(
         ),
         passes=(Pass(interrupts=(PassInterrupt(line=Interrupt(pic="gic", line=40)),)),),
     )
-    rows = next(s for s in system_map(System(vms=(vm,)), sizes) if s.key == "interrupts" and not s.of).rows
+    rows = next(
+        s for s in system_map(System(vms=(vm,)), sizes, shared) if s.key == "interrupts" and not s.of
+    ).rows
 
     assert [row["vector"] for row in rows] == [vector]
 
@@ -261,3 +270,18 @@ def test_free_host_memory_is_what_of_the_banks_nobody_has(pages: list[tuple[int,
     for page in range(64):
         taken = any(base <= page < base + size for base, size in pages)
         assert (8 <= page < 32 and not taken) == any(window.holds(page << 12) for window in free)
+
+
+def test_an_io_apic_and_a_renamed_gic_have_their_own_free_lines() -> None:
+    uart = Vdev(type="ser8250", interrupts=(Interrupt(pic="pic", line=4),))
+    x86 = VmConfig(system="a", vdevs=(Vdev(type="ioapic", name="pic"), uart))
+    arm = VmConfig(system="b", vdevs=(Vdev(type="gic", name="gary"),))
+
+    assert line_bounds(x86, shipped_catalog()) == {"pic": range(24)}
+    assert line_bounds(arm, shipped_catalog()) == {"gary": range(32, 1020)}
+    rows = next(
+        s
+        for s in system_map(System(vms=(x86,)), sizes, lambda _: {"pic": range(24)})
+        if s.key == "interrupts"
+    ).rows
+    assert [row["line"] for row in rows if row["owner"] == "free"] == ["0-3", "5-23"]

@@ -1,0 +1,2 @@
+#define __POOL_START__ 0xb0000000
+#define __POOL_SIZE__ 0x10000000
