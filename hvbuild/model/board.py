@@ -144,11 +144,15 @@ class HostTree:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskStep:
-    """A step after the host image: tool `kind` (fat, qnx6, disk) makes `output` from a rendered template."""
+    """A step after the host image: tool `kind` (fat, qnx6, disk) makes `output` from a rendered template.
+
+    `max_size` is how many bytes the partition or medium takes that `output` is written to; None: not known.
+    """
 
     kind: str
     template: str
     output: str
+    max_size: int | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -162,6 +166,16 @@ class BoardStartup:
     image: int | None = None
     kernel: str = "procnto-smp-instr"
     hypervisor_mode: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootLoader:
+    """What the boot loader does with the host image: where it puts it, how large the flash for it is."""
+
+    address: int | None = None
+    flash: int | None = None
+    source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -182,6 +196,7 @@ class Board:
     regions_by: RegionsBy | None = None
     tree: HostTree | None = None
     startup: BoardStartup | None = None
+    loader: BootLoader | None = None
     disk: tuple[DiskStep, ...] = ()
     cost_class: str = "el2-host"
     costs: tuple[Cost, ...] = ()
