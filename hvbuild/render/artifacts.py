@@ -117,16 +117,17 @@ class _Room:
         if host is None:
             return
         view = buildfile_view(plan, host, self.faults)
-        if self.base is not None:
-            text: str | None = merged_buildfile(self.base, host, view, self.faults)
-        else:
-            text = self._text("mifs.build.j2", view)
+        merged = merged_buildfile(self.base, host, view, self.faults) if self.base is not None else None
+        text = merged.text if merged is not None else self._text("mifs.build.j2", view)
         if text is None:
             return
         file = SourceFile(BUILDFILE, text)
         releases = self._catalog.releases(plan.stack.target)
-        faults = buildfile_faults(plan, host, file, releases)
-        self._told(faults, "mifs.build.j2" if self.base is None else "")
+        faults: Iterable[Diagnostic] = buildfile_faults(plan, host, file, releases)
+        if merged is not None:
+            self.faults.extend(merged.told_in_base(faults))
+        else:
+            self._told(faults, "mifs.build.j2")
         lines = tuple(buildfile_lines(host, file, releases))
         data = text.encode("utf-8", "surrogateescape")
         self.artifacts.append(Artifact(name=BUILDFILE, data=data, lines=lines))
