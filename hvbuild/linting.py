@@ -23,7 +23,8 @@ from hvbuild.source import SourceFile, Span
 QVMCONF = "qvmconf"
 # A region outside RAM is told by the reader of its tree, at its numbers.
 _OUTSIDE_MEMORY = "HV2010"
-_BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".dts": DEVICETREE, ".dtsi": DEVICETREE}
+_BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".build.tmpl": BUILDFILE}
+_BY_ENDING |= {".dts": DEVICETREE, ".dtsi": DEVICETREE}
 _BY_ENDING |= {".dtso": DEVICETREE, ".h": HEADER}
 
 

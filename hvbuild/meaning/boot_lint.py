@@ -176,13 +176,18 @@ def enabling(boot: Boot, image: Image, catalog: Catalog, target: str | None) -> 
 
 
 def unread_options(boot: Boot) -> Iterator[Diagnostic]:
-    """`-r`, `-R`, `-L` and `-c` whose value is not of their form."""
+    """`-r`, `-R`, `-c`, and `-L` where it is known to name a region, whose value is not of their form."""
+    letters = buildfile_catalog().startup_options(
+        boot.startup.name.rsplit("/", 1)[-1] if boot.startup else ""
+    )
+    # Of other boards' startup programs nobody here knows what `-L` is.
+    known = "rRLc" if "L:" in letters.replace("L::", "") else "rRc"
     read: set[Origin] = {item.origin for item in boot.reservations}
     read.update(item.origin for item in boot.carves)
     read.update(item.origin for item in boot.regions)
     read.update(item.origin for item in boot.clusters)
     for option in boot.options:
-        if option.letter in "rRLc" and option.origin not in read and not _is_marker(option.value or ""):
+        if option.letter in known and option.origin not in read and not _is_marker(option.value or ""):
             message = f"`{option.value or ''}` is no value for `-{option.letter}`"
             yield UNREAD_OPTION.at(option.origin, message)
 
