@@ -11,9 +11,10 @@ from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.formats.cheader import read_header
 from hvbuild.formats.dts import read_dts
 from hvbuild.meaning.buildfile_lint import LintedImage, lint_buildfile
-from hvbuild.meaning.devicetree import tree_facts, tree_memory
+from hvbuild.meaning.devicetree import tree_facts
 from hvbuild.meaning.devicetree_lint import LintedTree, lint_devicetree
 from hvbuild.meaning.host_facts import host_facts
+from hvbuild.meaning.vendor_tree import tree_memories
 from hvbuild.model.system import HostFacts
 from hvbuild.source import SourceFile
 from hvbuild.values import dataclass
@@ -56,8 +57,12 @@ def read_host_files(
         if kind == BUILDFILE
     )
     documents = [read_dts(file.text, file.path, constants) for kind, file in held if kind == DEVICETREE]
-    banks = joined_facts(tree_facts(tree_memory(document, constants)) for document in documents).banks
-    trees = tuple(lint_devicetree(document, constants, HostFacts(banks=banks)) for document in documents)
+    memories = tree_memories(documents, (file for kind, file in held if kind == HEADER), constants)
+    banks = joined_facts(tree_facts(memory) for memory in memories).banks
+    trees = tuple(
+        lint_devicetree(document, constants, HostFacts(banks=banks), memory=memory)
+        for document, memory in zip(documents, memories, strict=True)
+    )
     facts = [host_facts(linted.image, systems) for linted in images]
     facts += [tree_facts(linted.memory) for linted in trees]
     faults = [fault for linted in images for fault in linted.faults]
