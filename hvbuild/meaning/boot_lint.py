@@ -1,11 +1,13 @@
 """Lint of the boot script: startup and kernel, their arguments, how the hypervisor is enabled."""
 
+import re
 from collections.abc import Iterator
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Code, Diagnostic, Severity, error_code, other, warning_code
 from hvbuild.formats.buildfile import BuildDocument
+from hvbuild.meaning.startup_line import read_getsize
 from hvbuild.model.image import Boot, Image
 from hvbuild.ranges import AddressRange, clashes
 from hvbuild.source import Origin
@@ -71,6 +73,9 @@ EMPTY_CLUSTER = error_code(
 WATCHDOG = warning_code(
     "HV8543", "watchdog-not-kicked", "startup -W starts a watchdog that wdtkick has to serve", _STARTUP
 )
+AREA = warning_code(
+    "HV8544", "image-area-empty", "the end address of `image=` or `ram=` lies after its start", _SOURCE
+)
 
 CODES: tuple[Code, ...] = (
     NO_STARTUP,
@@ -87,6 +92,7 @@ CODES: tuple[Code, ...] = (
     IMAGE_RESERVED,
     EMPTY_CLUSTER,
     WATCHDOG,
+    AREA,
 )
 
 
@@ -104,6 +110,7 @@ def boot_lint(
         if use is not None and not boots:
             message = f"`{use.name}=` stands alone, so no boot script belongs to it"
             yield NO_STARTUP.at(use.span, message, helps=("put it on the line that names the boot script",))
+    yield from areas(document)
     boot = image.boot
     if boot is None or not boots or boots[0].body is None:
         return
@@ -114,6 +121,16 @@ def boot_lint(
     yield from image_address(image, boot)
     yield from clusters(boot)
     yield from watchdog(boot, image)
+
+
+def areas(document: BuildDocument) -> Iterator[Diagnostic]:
+    """`image=` and `ram=` areas that end before they begin."""
+    for name in ("image", "ram"):
+        use = document.image_setting(name)
+        start, dash, rest = (use.value or "").partition("-") if use is not None else ("", "", "")
+        first, last = read_getsize(start), read_getsize(re.split("[,=%]", rest, maxsplit=1)[0])
+        if use is not None and dash and first is not None and last is not None and last <= first:
+            yield AREA.at(use.span, f"`{name}={use.value}` ends at {last:#x}, before it begins")
 
 
 def programs(boot: Boot) -> Iterator[Diagnostic]:

@@ -143,6 +143,16 @@ EDITS = {
     "program": ("/sbin/qvm=qvm\n", "", ["HV8558"]),
     "launcher": ("/bin/on=on\n", "", ["HV8558"]),
     "wait-cut": ("waitfor /dev/qvmdisk0 2.5", "waitfor /dev/qvmdisk0 6554", ["HV8560"]),
+    "byte-order-mark": ("[-optional]", "\ufeff[-optional]", ["HV8516"]),
+    "nul": ("slogger2\n/sbin/pipe", "slogger2\n# \0\n/sbin/pipe", ["HV8517"]),
+    "open-quote": ("/bin/ksh=ksh", '/bin/ksh="ksh', ["HV8518"]),
+    "open-quote-in-script": ("    ksh\n}", '    ksh "-l\n}', ["HV8518"]),
+    "broken-script-line": ("    NAME=value\n", "    NAME=value \\\n", ["HV8511"]),
+    "broken-boot-line": ("1M,one\n", "1M,one \\\n", ["HV8511"]),
+    "on-priority-too-high": ("on -X aps=adas qvm", "on -p 256r -X aps=adas qvm", ["HV8561"]),
+    "on-priority-idle": ("on -X aps=adas qvm", "on -p0 -X aps=adas qvm", ["HV8561"]),
+    "on-priority-no-number": ("on -X aps=adas qvm", "on -p high -X aps=adas qvm", ["HV8561"]),
+    "area-ends-first": ("[image=0x80000]", "[image=0x80000-0x7ffff,16M]", ["HV8544"]),
     "reopen-cut": ("reopen /dev/con1 5", "reopen /dev/con1 9999", ["HV8560"]),
     "key": ("/bin/on=on\n", "/bin/on=on\n[perms=0644] /etc/ssh/ssh_host_rsa_key=k\n", ["HV8525"]),
     "key-inline": ("/bin/on=on\n", "/bin/on=on\n/etc/tls/server.key = {\nx\n}\n", ["HV8525"]),
@@ -179,6 +189,11 @@ def test_one_edit_says_one_thing(old: str, new: str, codes: list[str]) -> None:
 
 
 NEAR_MISSES = {
+    "an escaped backslash at a line end": ("    NAME=value\n", "    NAME=value\\\\\\\\\n"),
+    "the highest priority of on": ("on -X aps=adas qvm", "on -p 255f -X aps=adas qvm"),
+    "a priority from elsewhere": ("on -X aps=adas qvm", "on -p ${PRI\\} -X aps=adas qvm"),
+    "an area with an end": ("[image=0x80000]", "[image=0x80000-0x1000000,16M=8M%4K]"),
+    "a quote within a word": ("/bin/ksh=ksh", '/bin/ksh="k"sh'),
     "a quoted ampersand": ("pipe &", 'pipe "& x" &'),
     "an ampersand in a word": ("pipe &", "pipe a&b &"),
     "nineteen arguments": ("-v -P 4", "-v " * 13),
