@@ -1,5 +1,6 @@
 """Images made with a stub SDP: who may have one, what is run, what is left when something fails."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -71,6 +72,34 @@ def test_the_documented_commands_are_run_and_recorded(project: Path, sdp: StubSd
     assert rows["/guests/one/one.ifs"]["source"] == "project/images/one.ifs"
     assert rows["/guests/one/one.qvmconf"]["source"] == "guests/one.qvmconf"
     assert str(project) not in (folder / "image/image.json").read_text()
+
+
+def test_a_folder_of_the_project_is_recorded_with_all_it_holds(tmp_path: Path, sdp: StubSdp) -> None:
+    folder = write_stack(tmp_path, "host: {files: [{name: /etc/site, source: site}]}")
+    for name, text in (("b/two", "22"), ("one", "1")):
+        path = folder / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert image(checked_stack(folder), tmp_path / "out", sdp.environment, engineering=True).made.images
+    record = json.loads((tmp_path / "out/image/image.json").read_text())
+    row = next(row for row in record["entries"] if row["path"] == "/etc/site")
+    listing = "".join(
+        f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in (("b/two", b"22"), ("one", b"1"))
+    )
+
+    assert (row["size"], row["sha256"]) == (3, hashlib.sha256(listing.encode()).hexdigest())
+
+
+def test_the_manifest_of_the_image_knows_what_is_not_of_the_sdp(project: Path) -> None:
+    manifest = json.loads((project / "build/demo/base/manifest.json").read_text())
+    rows = {row["path"]: row for row in manifest["image"]}
+    guest = project / "stacks/demo/images/one.ifs"
+    config = manifest["artifacts"]["guests/one.qvmconf"]
+
+    assert rows["/guests/one/one.ifs"]["size"] == guest.stat().st_size
+    assert rows["/guests/one/one.ifs"]["sha256"] == hashlib.sha256(guest.read_bytes()).hexdigest()
+    assert {rows["/guests/one/one.qvmconf"][key] for key in ("size", "sha256")} == set(config.values())
+    assert (rows["/sbin/qvm"]["size"], rows["/sbin/qvm"]["sha256"]) == (None, None)
 
 
 def test_the_same_image_twice(project: Path, sdp: StubSdp) -> None:

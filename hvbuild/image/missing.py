@@ -11,7 +11,7 @@ from hvbuild.image.sdp import Folder
 from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.model.image import EntryType, Image
 from hvbuild.source import Origin, SourceFile
-from hvbuild.store import NAMES_IN, file_digest
+from hvbuild.store import NAMES_IN, digest, file_digest
 from hvbuild.verdicts import NamedDigest
 
 
@@ -36,6 +36,15 @@ class Found:
     file: Path
     label: str
     is_artifact: bool = False
+
+    @property
+    def facts(self) -> tuple[int, str]:
+        """Its size and sha256; of a folder, of all files in it and of the list `sha256sum` makes of them."""
+        if self.file.is_file():
+            return self.file.stat().st_size, file_digest(self.file) or ""
+        files = [path for path in sorted(self.file.rglob("*")) if path.is_file()]
+        rows = [f"{file_digest(path)}  {path.relative_to(self.file).as_posix()}\n" for path in files]
+        return sum(path.stat().st_size for path in files), digest("".join(rows).encode())
 
 
 @dataclass(frozen=True, slots=True)
