@@ -127,6 +127,7 @@ def _device(item: Fields) -> Device:
         group=item.text("group"),
         pci=item.text("pci"),
         drivers=item.texts("drivers"),
+        compatible=item.texts("compatible"),
         controller=item.flag("controller"),
         source=item.text("source"),
         origin=item.node.origin,

@@ -305,6 +305,7 @@ def _image(item: Fields) -> Image:
         ),
         source=item.text("source"),
         external=item.flag("external"),
+        generated=item.flag("generated"),
         size=item.size("size"),
         origin=item.node.origin,
     )

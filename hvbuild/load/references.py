@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
-from hvbuild.model.guest import Demand, Guest
+from hvbuild.model.guest import Demand, Guest, Image
 from hvbuild.model.operations import operations_of
 from hvbuild.model.stack import LinkEnd, Stack
 from hvbuild.nearest import did_you_mean
@@ -206,14 +206,24 @@ def _placement(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
 def _images(guest: Guest) -> Iterator[Diagnostic]:
     for image in guest.images:
         where = f"image `{image.load.name}` of guest `{guest.name}`"
-        if image.source and image.external:
-            yield SAID_TWICE.at(image.origin, f"{where} has a `source` and is `external`")
-        if not image.source and not image.external:
+        said = [f"`{word}`" for word, given in _origins_of(image) if given]
+        if len(said) > 1:
+            yield SAID_TWICE.at(image.origin, f"{where} comes from {' and '.join(said)}: one of them")
+        if image.generated and (image.load.blob != "fdt" or guest.generated_image is not image):
+            text = f"{where} is `generated`: that is for one image of `type: fdt`"
+            yield SAID_TWICE.at(image.origin, text)
+        if not said:
             yield NOTHING_SAID.at(
                 image.origin,
                 f"{where} has no origin",
                 helps=["give `source`, the file that goes into the host image, or say `external: true`"],
             )
+
+
+def _origins_of(image: Image) -> Iterator[tuple[str, bool]]:
+    yield "source", bool(image.source)
+    yield "external", image.external
+    yield "generated", image.generated
 
 
 def _links(stack: Stack) -> Iterator[Diagnostic]:

@@ -72,6 +72,7 @@ class Device:
     """A device of the board. `controller` marks what a guest must never be handed (GIC, SMMU, ECAM).
 
     `dma` None means not known. `group` joins devices that share one bus or stream id and go to one owner.
+    `compatible` is what device trees call it.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Device:
     group: str = ""
     pci: str = ""
     drivers: tuple[str, ...] = ()
+    compatible: tuple[str, ...] = ()
     controller: bool = False
     source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)

@@ -105,12 +105,14 @@ class PassDevice:
 class Image:
     """A file loaded into the guest: `source` on the build machine goes into the host image at `load.path`.
 
-    `external` images are provided on the target by somebody else. `size` is in bytes, None when unknown.
+    `external` images are provided on the target by somebody else; a `generated` one is the guest's device
+    tree, which hvbuild writes. `size` is in bytes, None when unknown.
     """
 
     load: Load
     source: str = ""
     external: bool = False
+    generated: bool = False
     size: int | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
@@ -218,3 +220,8 @@ class Guest:
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     system_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     cmdline_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def generated_image(self) -> Image | None:
+        """The first image that hvbuild itself writes, or None."""
+        return next((image for image in self.images if image.generated), None)

@@ -95,6 +95,8 @@ class _Room:
     def guests(self) -> None:
         for guest in self._plan.guests:
             self.vms.append(self._guest(guest))
+            if guest.guest.generated_image is not None:
+                self._guest_tree(guest)
 
     def _guest(self, guest: GuestPlan) -> VmConfig:
         stack = self._plan.stack
@@ -111,6 +113,14 @@ class _Room:
         lines = line_origins(back.vm, guest.vm) if not back.faults else ()
         self.artifacts.append(Artifact(name=name, data=text.encode(), lines=lines))
         return back.vm
+
+    def _guest_tree(self, guest: GuestPlan) -> None:
+        # The devicetree libraries are loaded only for guests whose tree is written here.
+        from hvbuild.render.readback_guesttree import guest_tree_files  # noqa: PLC0415
+
+        made = guest_tree_files(self._plan, guest, self._catalog, self._text)
+        self.faults.extend(made.faults)
+        self.artifacts += [Artifact(name=name, data=data) for name, data in made.files]
 
     def host(self) -> None:
         plan, host = self._plan, self._plan.host
