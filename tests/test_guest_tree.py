@@ -1,4 +1,4 @@
-"""The device tree that hvbuild writes for a guest: whole up to 7.1, an overlay from 8.0, byte for byte as dtc."""
+"""The device tree that hvbuild writes for a guest: whole up to 7.1, an overlay from 8.0, and dtc agrees."""
 
 import shutil
 import subprocess

@@ -143,6 +143,7 @@ def _tree(fields: Fields) -> HostTree | None:
         address_cells=item.node.integer("address_cells") or 2,
         size_cells=item.node.integer("size_cells") or 2,
         consumer=item.text("consumer"),
+        macro=item.text("macro"),
         origin=item.node.origin,
     )
 

@@ -135,12 +135,16 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostTree:
-    """The shape of the board's host devicetree: cells, and the node that lists regions by name."""
+    """The shape of the board's host devicetree: cells, and the node that lists regions by name.
+
+    `macro` is what makes a region in it of start, size and name; empty for plain nodes.
+    """
 
     style: str
     address_cells: int = 2
     size_cells: int = 2
     consumer: str = ""
+    macro: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
