@@ -71,6 +71,7 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
     for guest in stack.guests:
         yield from _memory(stack, guest)
         yield from _handed_over(stack, guest)
+        yield from _left_open(stack, guest)
         yield from _placement(stack, guest)
         yield from _images(guest)
     yield from _links(stack)
@@ -182,6 +183,24 @@ def _handed_over(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
                 f"{where} gives {len(item.lines)} guest lines for {len(device.interrupts)} interrupts",
                 others=other(device.origin, "the device is described here"),
             )
+
+
+def _left_open(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
+    """Options of vdevs that were left to a link or to shared memory, and nothing there says them."""
+    linked = {(end.guest, end.vdev) for link in stack.links for end in link.ends}
+    shares = {name for shared in stack.shared_memory for name, _ in shared.guests}
+    creates = {shared.creator for shared in stack.shared_memory}
+    for vdev in guest.vdevs:
+        said = {
+            "peer": (guest.name, vdev.name) in linked,
+            "create": vdev.type == "shmem" and guest.name in creates,
+            "allow": vdev.type == "shmem" and guest.name in shares,
+        }
+        for key in sorted(vdev.derived):
+            if not said[key]:
+                where = "no link ends here" if key == "peer" else "no shared memory says so"
+                text = f"`{key}` of vdev `{vdev.name}` of guest `{guest.name}` is `auto`, but {where}"
+                yield NOTHING_SAID.at(vdev.origin, text)
 
 
 def _placement(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:

@@ -55,9 +55,16 @@ class Ram:
     region_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
+# Options of vdevs that links and shared memory of a stack say: `auto` leaves them to these.
+DERIVED_OPTIONS = frozenset({"peer", "create", "allow"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vdev:
-    """A declared virtual device. `anonymous`: qvm gets no `name`; `location` None: qvm's default."""
+    """A declared virtual device. `anonymous`: qvm gets no `name`; `location` None: qvm's default.
+
+    `derived` are the options that were left to a link or to shared memory.
+    """
 
     name: str
     type: str
