@@ -142,7 +142,7 @@ def programs(boot: Boot) -> Iterator[Diagnostic]:
         return
     if boot.kernel is None:
         yield NO_STARTUP.at(startup.origin, f"nothing follows `{startup.name}`: the kernel is missing")
-    elif not boot.kernel.name.rsplit("/", 1)[-1].startswith("procnto"):
+    elif not (boot.kernel.name.rsplit("/", 1)[-1].startswith("procnto") or _is_marker(boot.kernel.name)):
         yield NO_KERNEL.at(boot.kernel.origin, f"the last program is `{boot.kernel.name}`, not procnto")
     count = len(startup.arguments)
     if count > limits["startup_arguments"]:

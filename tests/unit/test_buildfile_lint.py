@@ -189,6 +189,7 @@ def test_one_edit_says_one_thing(old: str, new: str, codes: list[str]) -> None:
 
 
 NEAR_MISSES = {
+    "a kernel that a template names": ("procnto-smp-instr -v", "__PROCNTO__ -v"),
     "an escaped backslash at a line end": ("    NAME=value\n", "    NAME=value\\\\\\\\\n"),
     "the highest priority of on": ("on -X aps=adas qvm", "on -p 255f -X aps=adas qvm"),
     "a priority from elsewhere": ("on -X aps=adas qvm", "on -p ${PRI\\} -X aps=adas qvm"),
