@@ -8,7 +8,7 @@ from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic, Diagnostics
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.freshness import STATE, recorded_state, state_data
-from hvbuild.hostsources import project_files
+from hvbuild.hostsources import project_file, project_files
 from hvbuild.manifest import MANIFEST, manifest_data, recorded_digests
 from hvbuild.meaning.buildfile import image_meaning
 from hvbuild.project import stable_name
@@ -59,7 +59,14 @@ def draft(checked: Checked) -> Draft:
     rendering = rendered(checked)
     inputs = build_inputs(checked, rendering)
     files = {item.name: item.data for item in rendering.artifacts}
-    files[MANIFEST] = manifest_data(checked.plan, rendering.artifacts, inputs, place_namer(checked))
+    folders = (checked.place.folder, checked.place.root)
+    files[MANIFEST] = manifest_data(
+        checked.plan,
+        rendering.artifacts,
+        inputs,
+        place_namer(checked),
+        lambda name: project_file(name, folders),
+    )
     return Draft(rendering=rendering, inputs=inputs, files=files)
 
 

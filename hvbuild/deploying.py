@@ -21,6 +21,7 @@ from hvbuild.model.stack import Deployment
 from hvbuild.nearest import nearest
 from hvbuild.render.readback_host import buildfile_faults
 from hvbuild.render.readback_vm import read_back_vm
+from hvbuild.render.treeview import region_constants
 from hvbuild.resolve.imagesteps import BUILDFILE
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import locked, write_together
@@ -337,9 +338,9 @@ class _Deploy:
         external = {region.name for region in self._stack.regions if region.external}
         for region in self._checked.plan.regions:
             if region.window is not None and region.name not in external:
-                name = region.name.replace("-", "_").replace(".", "_").upper()
-                yield f"__{name}_START__", region.window.start
-                yield f"__{name}_SIZE__", region.window.size
+                start, size = region_constants(region.name)
+                yield start, region.window.start
+                yield size, region.window.size
 
 
 def _name(item: Delivery, tree: Path) -> str:

@@ -1,8 +1,9 @@
 """Is a built variant still what its inputs and this hvbuild would make? Answered without the model."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from hvbuild.verdicts import NamedDigest, tool_digest
 from hvbuild.version import judging_versions
 
 STATE = ".hvbuild-state.json"
+IMAGE_STATE = ".hvbuild-image.json"
+CERTIFIED = ("manifest.json", "certificate.json")
+# What of the environment decides an image: where the SDP and staging folders are, and the date it bears.
+IMAGE_ENVIRONMENT = ("QNX_TARGET", "QNX_HOST", "HVBUILD_STAGING", "PATH", "SOURCE_DATE_EPOCH")
 _LAYOUT = 2
 
 
@@ -49,9 +54,9 @@ class Digests:
         """The sha256 of a file that this process's tasks write; OSError where there is none."""
         return self._output(path)[2]
 
-    def state(self, folder: Path) -> Any:
+    def state(self, folder: Path, name: str = STATE) -> Any:
         """What a build folder says it was made from, as JSON; OSError or ValueError without it."""
-        return json.loads(self._output(folder / STATE)[1])
+        return json.loads(self._output(folder / name)[1])
 
     def _output(self, path: Path) -> tuple[tuple[int, int, int], bytes, str]:
         facts = path.stat()
@@ -59,7 +64,7 @@ class Digests:
         held = self.outputs.get(str(path))
         if held is None or held[0] != seal:
             data = path.read_bytes()
-            held = (seal, data if path.name == STATE else b"", digest(data))
+            held = (seal, data if path.name in (STATE, IMAGE_STATE) else b"", digest(data))
             self.outputs[str(path)] = held
         return held
 
@@ -83,6 +88,57 @@ def is_fresh(folder: Path, wanted: Iterable[str], digests: Digests) -> bool:
         return all(digests.of_output(folder / name) == known for name, known in outputs.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def image_state(
+    inputs: Iterable[NamedDigest], outputs: dict[str, str], environment: Mapping[str, str], until: str
+) -> bytes:
+    """What the certified images of a build folder were made from, for `is_image_fresh`.
+
+    `outputs` holds the images and the certificate that allowed them; `until` is the last day (ISO) on which
+    all its waivers count, empty without one.
+    """
+    held = {
+        "layout": _LAYOUT,
+        "tool": tool_digest(),
+        "environment": _image_environment(environment),
+        "until": until,
+        "inputs": [[item.name, item.digest] for item in inputs],
+        "outputs": outputs,
+    }
+    return (json.dumps(held) + "\n").encode()
+
+
+def _image_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: environment.get(name, "") for name in IMAGE_ENVIRONMENT}
+
+
+def is_image_fresh(folder: Path, environment: Mapping[str, str], digests: Digests) -> bool:
+    """True when the images of the folder are those that `hvbuild image` would make again, and may be.
+
+    The certificate is current and the one they were made under, its waivers count today, and every host file
+    and tool is where and what it was.
+    """
+    try:
+        held = digests.state(folder, IMAGE_STATE)
+        if held["layout"] != _LAYOUT or held["tool"] != tool_digest():
+            return False
+        if held["environment"] != _image_environment(environment) or _is_over(held["until"], environment):
+            return False
+        if any(digests.of(name) != known for name, known in held["inputs"]):
+            return False
+        outputs: dict[str, str] = held["outputs"]
+        if any(digests.of_output(folder / name) != known for name, known in outputs.items()):
+            return False
+        return is_fresh(folder, CERTIFIED, digests)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _is_over(until: str, environment: Mapping[str, str]) -> bool:
+    """True when the day `until` has passed; with SOURCE_DATE_EPOCH, which is compared, no day passes."""
+    passing = until and not environment.get("SOURCE_DATE_EPOCH")
+    return bool(passing) and datetime.now(UTC).date().isoformat() > until
 
 
 def recorded_state(folder: Path) -> tuple[tuple[NamedDigest, ...], dict[str, str]]:

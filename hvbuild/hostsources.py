@@ -36,6 +36,13 @@ def project_files(names: Iterable[str], folders: Sequence[Path]) -> Iterator[Nam
                 yield NamedDigest(file.as_posix(), _digest(file))
 
 
+def project_file(name: str, folders: Sequence[Path]) -> tuple[int, str] | None:
+    """Size and sha256 of the file that `name` is in the first of `folders` that has it, or None."""
+    path = next((place for folder in folders if (place := folder / name).exists()), None)
+    found = _digest(path) if path is not None else None
+    return (path.stat().st_size, found) if path is not None and found is not None else None
+
+
 def _digest(file: Path) -> str | None:
     try:
         with file.open("rb") as stream:

@@ -25,8 +25,9 @@ from hvbuild.source import SourceFile, Span
 QVMCONF = "qvmconf"
 # A region outside RAM is told by the reader of its tree, at its numbers.
 _OUTSIDE_MEMORY = "HV2010"
-_BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".dts": DEVICETREE, ".dtsi": DEVICETREE}
-_BY_ENDING |= {".dtso": DEVICETREE, ".dtb": DEVICETREE, ".dtbo": DEVICETREE, ".h": HEADER}
+_BY_ENDING = {".build": BUILDFILE, ".bld": BUILDFILE, ".build.tmpl": BUILDFILE}
+_BY_ENDING |= {".dts": DEVICETREE, ".dtsi": DEVICETREE, ".dtso": DEVICETREE, ".h": HEADER}
+_BY_ENDING |= {".dtb": DEVICETREE, ".dtbo": DEVICETREE}
 
 
 def kind_of(path: Path, said: str | None) -> str:

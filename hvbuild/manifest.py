@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hvbuild.model.host import HostFile
 from hvbuild.model.plan import Plan
 from hvbuild.model.vm import Sporadic
 from hvbuild.render.artifacts import Artifact
@@ -28,10 +29,12 @@ def manifest_data(
     artifacts: Iterable[Artifact],
     inputs: Iterable[NamedDigest],
     place_text: Callable[[Span], str],
+    host_file: Callable[[str], tuple[int, str] | None] = lambda _: None,
 ) -> bytes:
     """The bytes of manifest.json; the same for the same plan, artifacts and inputs.
 
-    `place_text` names a place in a way that does not depend on where the project lies.
+    `place_text` names a place in a way that does not depend on where the project lies; `host_file` gives size
+    and sha256 of a file of the host image that lies in the project, None for one of the SDP.
     """
     rendered = tuple(artifacts)
     document = {
@@ -53,7 +56,7 @@ def manifest_data(
             for item in plan.decisions
         ],
         "assumptions": _assumptions(plan),
-        "image": _image(plan, place_text),
+        "image": _image(plan, rendered, place_text, host_file),
         "steps": [
             {"tool": step.tool, "arguments": list(step.arguments), "output": step.output}
             for step in (image_steps(plan.stack) if plan.host is not None else ())
@@ -76,20 +79,40 @@ def _assumptions(plan: Plan) -> list[str]:
     return [_SPORADIC] if sporadic else []
 
 
-def _image(plan: Plan, place_text: Callable[[Span], str]) -> list[dict[str, Any]]:
-    """Every entry of the host image with its source and why it is there."""
+def _image(
+    plan: Plan,
+    rendered: tuple[Artifact, ...],
+    place_text: Callable[[Span], str],
+    host_file: Callable[[str], tuple[int, str] | None],
+) -> list[dict[str, Any]]:
+    """Every entry of the host image with its source and why it is there.
+
+    Size and digest of a file of the SDP are null until an image is made: then they stand in its image.json.
+    """
     if plan.host is None:
         return []
+    own = {item.name: item.data for item in rendered}
+
+    def facts_of(entry: HostFile) -> tuple[int | None, str | None]:
+        inline = entry.content.encode("utf-8", "surrogateescape") if entry.content is not None else None
+        data = own.get(entry.source) if inline is None else inline
+        if data is not None:
+            return len(data), digest(data)
+        return (host_file(entry.source) if entry.source else None) or (None, None)
+
+    known = [(entry, facts_of(entry)) for entry in plan.host.entries]
     return [
         {
             "path": entry.path,
             "source": entry.source or entry.link or "(inline)",
             "mode": entry.mode,
+            "size": size,
+            "sha256": sha256,
             "optional": entry.optional,
             "reason": entry.reason,
             "place": _place(entry.origin, place_text),
         }
-        for entry in plan.host.entries
+        for entry, (size, sha256) in known
     ]
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from doit.exceptions import TaskError
 
-from hvbuild.freshness import Digests, is_fresh
+from hvbuild.freshness import CERTIFIED, Digests, is_fresh, is_image_fresh
 from hvbuild.matrix import Product, products_of
 from hvbuild.project import PROJECT_FILE
 from hvbuild.store import FolderBusy, cache_folder, locked
@@ -41,7 +41,6 @@ DOIT_CONFIG = {
     "verbosity": 2,
 }
 _RENDERED = ("manifest.json",)
-_CERTIFIED = ("manifest.json", "certificate.json")
 _ABOUT = {
     "check": "read, validate and resolve {}",
     "render": "write the artifacts of {}, each read back first",
@@ -99,7 +98,7 @@ def _product_tasks(product: Product, folder: Path, digests: Digests) -> Iterator
     yield _task("render", product, words, digests, done=has(_RENDERED), after="check") | {
         "targets": [str(folder / "manifest.json")]
     }
-    yield _task("certify", product, words, digests, done=has(_CERTIFIED), after="render") | {
+    yield _task("certify", product, words, digests, done=has(CERTIFIED), after="render") | {
         "targets": [str(folder / "certificate.json")]
     }
     yield {
@@ -109,7 +108,9 @@ def _product_tasks(product: Product, folder: Path, digests: Digests) -> Iterator
         "task_dep": [f"certify:{product.name}"],
         "doc": _ABOUT["build"].format(product.name),
     }
-    yield _task("image", product, words, digests, done=lambda known: False, after="certify")
+    yield _task("image", product, words, digests, done=_is_imaged(folder), after="certify") | {
+        "targets": [str(folder / "image/image.json")]
+    }
 
 
 def _task(
@@ -129,6 +130,11 @@ def _task(
 
 def _title(task: Any) -> str:
     return str(task.name)
+
+
+def _is_imaged(folder: Path) -> IsDone:
+    """True when the images are there and the SDP, the host files and the certificate are those they had."""
+    return lambda known: is_image_fresh(folder, os.environ, known)
 
 
 def _is_checked(product: Product) -> IsDone:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from demo_project import HOST_FILES, certified, checked_stack, write_stack
-from sdp_stub import StubSdp, stub_sdp
+from sdp_stub import StubSdp, stub_sdp, write_tool
 
 from hvbuild.bundling import bundle
 from hvbuild.imaging import image
@@ -23,7 +23,7 @@ SOURCED = "{name: image, load: /guests/one/one.ifs, source: images/one.ifs}"
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bundle of a certified project, made in a folder of its own."""
     root = tmp_path_factory.mktemp("bundled")
-    folder = write_stack(root, image=SOURCED)
+    folder = write_stack(root, "host: {image: {max_size: 1MiB}}", image=SOURCED)
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images/one.ifs").write_bytes(b"guest image")
     checked, built = certified(folder)
@@ -163,6 +163,15 @@ def test_an_image_that_lacks_a_file_is_none(unpacked: Path, sdp: StubSdp) -> Non
 
     assert done.returncode == 1
     assert done.stderr == "make-image: not in the image: sbin/qvm\n"
+    assert not (unpacked / "image").exists()
+
+
+def test_an_image_beyond_its_limit_is_none(unpacked: Path, sdp: StubSdp) -> None:
+    write_tool(sdp.bin / "mkifs", '#!/bin/sh\nhead -c 1048577 /dev/zero >"$3"\n')
+    done = make(unpacked, sdp.environment)
+
+    assert done.returncode == 1
+    assert "demo-base.ifs is larger than the 1048576 bytes that `host.image.max_size` takes" in done.stderr
     assert not (unpacked / "image").exists()
 
 

@@ -1,12 +1,17 @@
 """doit: builds to the end, then does nothing; a change rebuilds its own products; hand edits are kept."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sdp_stub import StubSdp, stub_sdp
+
+from hvbuild.freshness import IMAGE_STATE, Digests, is_image_fresh
 
 ROOT = Path(__file__).resolve().parents[1]
 DODO = """\
@@ -120,6 +125,118 @@ def test_an_image_without_an_sdp_ends_in_two_and_names_what_is_missing(
     assert imaged.returncode == 2, imaged.stdout + imaged.stderr
     assert "error[HV5501]" in imaged.stdout
     assert "startup-x86" in imaged.stdout
+
+
+IMAGE = "image:x86-qemu/base"
+
+
+@pytest.fixture
+def sdp(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StubSdp:
+    """A stub of an SDP in the environment that holds every host file of the stack."""
+    manifest = json.loads((project / "build/x86-qemu/base/manifest.json").read_text())
+    named = (row["source"] for row in manifest["image"])
+    files = {name for name in named if "/" not in name and name != "(inline)"}
+    needed = {"startup-x86", "procnto-smp-instr", "raw.boot", "bios.boot", *files}
+    stub = stub_sdp(tmp_path / "sdp", sorted(needed), processor="x86_64")
+    for name, value in stub.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("HVBUILD_STAGING", raising=False)
+    return stub
+
+
+def test_an_image_is_made_once(project: Path, sdp: StubSdp) -> None:
+    first = doit(project, IMAGE)
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert ran(first)[-1] == IMAGE
+    calls = len(sdp.calls)
+    assert calls == 2
+    again = doit(project, IMAGE)
+    assert (again.returncode, ran(again), len(sdp.calls)) == (0, [], calls)
+
+
+def _host_file_changes(project: Path, sdp: StubSdp) -> None:
+    next(sdp.root.rglob("sbin/qvm")).write_text("another qvm\n")
+
+
+def _host_file_appears_earlier(project: Path, sdp: StubSdp) -> None:
+    (sdp.root / "target/qnx/x86_64/usr/sbin").mkdir(parents=True)
+    shutil.move(next(sdp.root.rglob("sbin/qvm")), sdp.root / "target/qnx/x86_64/usr/sbin/qvm")
+
+
+def _optional_file_appears(project: Path, sdp: StubSdp) -> None:
+    (sdp.root / "target/qnx/x86_64/sbin/qvm-check").write_text("a checker\n")
+
+
+def _tool_changes(project: Path, sdp: StubSdp) -> None:
+    tool = sdp.bin / "mkifs"
+    tool.write_text(tool.read_text() + "# newer\n")
+
+
+def _image_is_edited(project: Path, sdp: StubSdp) -> None:
+    (project / "build/x86-qemu/base/image/x86-qemu-base.ifs").write_text("edited\n")
+
+
+def _record_is_gone(project: Path, sdp: StubSdp) -> None:
+    (project / "build/x86-qemu/base/image/image.json").unlink()
+
+
+def _engineering_image_takes_its_place(project: Path, sdp: StubSdp) -> None:
+    words = ["image", "stacks/x86-qemu", "--engineering"]
+    subprocess.run([sys.executable, "-m", "hvbuild", *words], cwd=project, check=True, capture_output=True)
+
+
+CHANGES = [
+    _host_file_changes,
+    _host_file_appears_earlier,
+    _optional_file_appears,
+    _tool_changes,
+    _image_is_edited,
+    _record_is_gone,
+    _engineering_image_takes_its_place,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__.strip("_"))
+def test_what_an_image_was_made_of_decides_when_it_is_made_again(
+    project: Path, sdp: StubSdp, change: Callable[[Path, StubSdp], None]
+) -> None:
+    assert doit(project, IMAGE).returncode == 0
+    change(project, sdp)
+    again = doit(project, IMAGE)
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert ran(again)[-1] == IMAGE
+    assert ran(doit(project, IMAGE)) == []
+
+
+def test_an_image_never_outlives_its_certificate(project: Path, sdp: StubSdp) -> None:
+    assert doit(project, IMAGE).returncode == 0
+    stack = project / "stacks/x86-qemu/stack.yaml"
+    before = stack.read_text()
+    stack.write_text(before.replace("certificate: {examples: 2}", "certificate: {examples: 3}"))
+    again = doit(project, IMAGE)
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert ran(again) == [f"{step}:x86-qemu/base" for step in ("check", "render", "certify", "image")]
+    stack.write_text(before)
+    assert doit(project, "build").returncode == 0
+
+
+def test_a_waiver_that_ran_out_asks_for_the_image_again(
+    project: Path, sdp: StubSdp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    assert doit(project, IMAGE).returncode == 0
+    folder = project / "build/x86-qemu/base"
+    environment = sdp.environment
+    assert is_image_fresh(folder, environment, Digests({}))
+    state = folder / IMAGE_STATE
+    held = json.loads(state.read_text())
+    state.write_text(json.dumps(held | {"until": "2020-01-31"}))
+    assert not is_image_fresh(folder, environment, Digests({}))
+    state.write_text(json.dumps(held | {"until": "9999-12-31"}))
+    assert is_image_fresh(folder, environment, Digests({}))
 
 
 def test_a_project_with_a_build_of_its_own_puts_a_prefix_before_ours(project: Path) -> None:

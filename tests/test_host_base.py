@@ -145,7 +145,8 @@ def test_a_body_that_ends_on_its_last_line(tmp_path: Path) -> None:
         ("-r0,0x1000,1", "-r0,0x2000,1", "the startup line keeps 0x0..0x2000, the plan keeps 0x0..0x1000"),
         ("-D miniuart", "-Q enable,el2-host", "the startup line says `-Q enable,el2-host`"),
         ("procnto-smp-instr", "procnto-smp", "the kernel is `procnto-smp`"),
-        ("[image=0x80000]", "[image=0x100000]", "lacks `[image=0x80000]`"),
+        ("[image=0x80000]", "[image=0x100000]", "the image is built for 0x100000, the plan says 0x80000"),
+        ("[image=0x80000]", "", "lacks `[image=0x80000]`"),
         ("aarch64le,raw", "aarch64le,elf", "the boot type is `aarch64le,elf`"),
         ("startup-bcm2711-rpi4", "startup-other", "the startup program is `startup-other`"),
         ("/bin/ksh=ksh", "/guests/one/one.qvmconf=theirs.qvmconf", "is filled from elsewhere"),
@@ -156,7 +157,12 @@ def test_what_the_base_says_otherwise_is_told(tmp_path: Path, old: str, new: str
     found = faults(tmp_path, BASE.replace(old, new))
 
     assert any(message in fault.message for fault in found), [fault.message for fault in found]
-    assert all(fault.primary.span.file.path == "host/mifs.build" for fault in found)
+    base = BASE.replace(old, new)
+    assert all(fault.primary.span.file.text == base for fault in found)
+    # Told in the file that people keep, on the line they wrote, whatever was put in before it.
+    told = next(fault.primary.span for fault in found if message in fault.message)
+    wrote = new.strip().splitlines()
+    assert not wrote or wrote[0] in base.splitlines()[told.line - 1]
 
 
 def test_the_driver_of_a_device_that_a_guest_owns_is_told(tmp_path: Path) -> None:

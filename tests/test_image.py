@@ -1,5 +1,6 @@
 """Images made with a stub SDP: who may have one, what is run, what is left when something fails."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from demo_project import HOST_FILES, certified, checked_stack, write_stack
 from sdp_stub import StubSdp, stub_sdp, write_tool
 from test_host_base import BASE
 
+from hvbuild.diagnostics import StackInvalid
 from hvbuild.imaging import image
 from hvbuild.report.exits import Exit
 from hvbuild.report.imaged import imaged_outcome
@@ -70,6 +72,34 @@ def test_the_documented_commands_are_run_and_recorded(project: Path, sdp: StubSd
     assert rows["/guests/one/one.ifs"]["source"] == "project/images/one.ifs"
     assert rows["/guests/one/one.qvmconf"]["source"] == "guests/one.qvmconf"
     assert str(project) not in (folder / "image/image.json").read_text()
+
+
+def test_a_folder_of_the_project_is_recorded_with_all_it_holds(tmp_path: Path, sdp: StubSdp) -> None:
+    folder = write_stack(tmp_path, "host: {files: [{name: /etc/site, source: site}]}")
+    for name, text in (("b/two", "22"), ("one", "1")):
+        path = folder / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert image(checked_stack(folder), tmp_path / "out", sdp.environment, engineering=True).made.images
+    record = json.loads((tmp_path / "out/image/image.json").read_text())
+    row = next(row for row in record["entries"] if row["path"] == "/etc/site")
+    listing = "".join(
+        f"{hashlib.sha256(text).hexdigest()}  {name}\n" for name, text in (("b/two", b"22"), ("one", b"1"))
+    )
+
+    assert (row["size"], row["sha256"]) == (3, hashlib.sha256(listing.encode()).hexdigest())
+
+
+def test_the_manifest_of_the_image_knows_what_is_not_of_the_sdp(project: Path) -> None:
+    manifest = json.loads((project / "build/demo/base/manifest.json").read_text())
+    rows = {row["path"]: row for row in manifest["image"]}
+    guest = project / "stacks/demo/images/one.ifs"
+    config = manifest["artifacts"]["guests/one.qvmconf"]
+
+    assert rows["/guests/one/one.ifs"]["size"] == guest.stat().st_size
+    assert rows["/guests/one/one.ifs"]["sha256"] == hashlib.sha256(guest.read_bytes()).hexdigest()
+    assert {rows["/guests/one/one.qvmconf"][key] for key in ("size", "sha256")} == set(config.values())
+    assert (rows["/sbin/qvm"]["size"], rows["/sbin/qvm"]["sha256"]) == (None, None)
 
 
 def test_the_same_image_twice(project: Path, sdp: StubSdp) -> None:
@@ -309,17 +339,60 @@ def test_an_image_beyond_its_limit_is_refused(tmp_path: Path, sdp: StubSdp) -> N
     assert not (tmp_path / "out/image").exists()
 
 
-def test_the_disk_steps_of_a_board_follow(tmp_path: Path, sdp: StubSdp) -> None:
+def own_board(root: Path, more: str) -> None:
+    """A board `own` of the project at `root`: the shipped Raspberry Pi 4 with `more` of its own."""
     shipped = Path(__file__).parents[1] / "stacks/boards/rpi4.yaml"
+    board = root / "stacks/boards/own.yaml"
+    board.parent.mkdir(parents=True, exist_ok=True)
+    text = shipped.read_text().replace("name: rpi4\n", "name: own\n", 1)
+    board.write_text(text.replace("loader:\n", f"loader:\n{more}", 1))
+
+
+def test_an_image_beyond_the_flash_is_refused(tmp_path: Path, sdp: StubSdp) -> None:
+    own_board(tmp_path, "  flash: 256\n")
+    made = image(
+        checked_stack(write_stack(tmp_path, board="own")), tmp_path / "out", sdp.environment, engineering=True
+    )
+
+    (fault,) = made.made.faults
+    assert (fault.code, fault.primary.span.file.path.endswith("boards/own.yaml")) == ("HV5505", True)
+    assert "the flash of `own` takes 256" in fault.message
+    assert not (tmp_path / "out/image").exists()
+
+
+def test_guest_images_beyond_the_flash_are_told_before_an_image_is_made(tmp_path: Path) -> None:
+    own_board(tmp_path, "  flash: 1KiB\n")
+    folder = write_stack(tmp_path, board="own", image=SOURCED)
+    (folder / "images").mkdir()
+    (folder / "images/one.ifs").write_bytes(b"g" * 1025)
+    with pytest.raises(StackInvalid) as refused:
+        checked_stack(folder)
+
+    assert [fault.code for fault in refused.value.diagnostics] == ["HV5015"]
+    (folder / "images/one.ifs").write_bytes(b"g" * 1024)
+    assert checked_stack(folder)
+
+
+def test_an_image_built_for_another_address_than_the_boot_loaders(tmp_path: Path) -> None:
+    own_board(tmp_path, "")
     board = tmp_path / "stacks/boards/own.yaml"
-    board.parent.mkdir(parents=True)
+    board.write_text(board.read_text().replace("  image: 0x80000\n", "  image: 0x100000\n"))
+    with pytest.raises(StackInvalid) as refused:
+        checked_stack(write_stack(tmp_path, board="own"))
+
+    assert [fault.code for fault in refused.value.diagnostics] == ["HV5014"]
+
+
+def test_the_disk_steps_of_a_board_follow(tmp_path: Path, sdp: StubSdp) -> None:
     steps = (
         "disk:\n"
         "  - {kind: fat, template: boot.build.j2, output: boot.img}\n"
         "  - {kind: qnx6, template: data.build.j2, output: data.img}\n"
         "  - {kind: disk, template: disk.cfg.j2, output: disk.img}\n"
     )
-    board.write_text(shipped.read_text().replace("name: rpi4\n", "name: own\n", 1) + steps)
+    own_board(tmp_path, "")
+    board = tmp_path / "stacks/boards/own.yaml"
+    board.write_text(board.read_text() + steps)
     templates = tmp_path / "templates/own"
     templates.mkdir(parents=True)
     (templates / "boot.build.j2").write_text("qnx_sdp.ifs={{ view.ifs }}\n")
@@ -340,6 +413,10 @@ def test_the_disk_steps_of_a_board_follow(tmp_path: Path, sdp: StubSdp) -> None:
     assert (tmp_path / "out/host/boot.build").read_text() == "qnx_sdp.ifs=image/demo-base.ifs\n"
     assert (tmp_path / "out/host/data.build").read_text() == "/guests/one/one.qvmconf=guests/one.qvmconf\n"
     assert len(made.made.images) == 4
+    board.write_text(board.read_text().replace("disk.img}", "disk.img, max_size: 8}"))
+    made = image(checked_stack(folder), tmp_path / "out", sdp.environment, engineering=True)
+    assert ["`image/disk.img` has" in fault.message for fault in made.made.faults] == [True]
+    assert not (tmp_path / "out/image").exists()
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,8 @@ def read_buildfile(text: str, path: str) -> BuildDocument:
     layer = file_layer(file)
     lines: list[Line] = []
     scope = GroupScope(buildfile_catalog().attributes)
-    at = 0
+    # A byte order mark is told by itself; what follows is read as it was meant.
+    at = 1 if text.startswith("\ufeff") else 0
     while at < len(text):
         if text[at] in _BLANK:
             at += 1

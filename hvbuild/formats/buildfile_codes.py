@@ -73,6 +73,18 @@ SILENT_VALUE = _error(
 SHORT_MODE = _warning(
     "HV8515", "short-mode", "a mode of fewer than three octal digits leaves owner or group without rights"
 )
+BYTE_ORDER_MARK = _error(
+    "HV8516",
+    "buildfile-byte-order-mark",
+    "mkifs takes a byte order mark as the first character of a name",
+    policy="mkifs only warns of a host file with a strange name, and the line it begins means something else",
+)
+NUL = _error("HV8517", "nul-in-buildfile", "mkifs reads a text up to its first NUL")
+OPEN_QUOTE = _warning(
+    "HV8518",
+    "quote-not-closed",
+    "a double quote without a second one ends with its line, and so does the word",
+)
 
 CODES: tuple[Code, ...] = (
     OPEN_GROUP,
@@ -91,4 +103,7 @@ CODES: tuple[Code, ...] = (
     ABBREVIATED,
     SILENT_VALUE,
     SHORT_MODE,
+    BYTE_ORDER_MARK,
+    NUL,
+    OPEN_QUOTE,
 )

@@ -1,5 +1,6 @@
 """What mkifs refuses in a buildfile, and what it reads otherwise than it looks, found on the text itself."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from hvbuild.buildfile_catalog import buildfile_catalog
@@ -12,6 +13,9 @@ from hvbuild.formats.buildfile_values import use_faults
 from hvbuild.formats.mkifs_words import Word
 from hvbuild.source import Span
 from hvbuild.values import dataclass
+
+# An odd number of backslashes at the end of a line.
+_LAST_BACKSLASH = re.compile(r"(?<!\\)((?:\\\\)*\\)\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,23 @@ def _stray_brace(lines: Iterable[Line]) -> Line | None:
 def buildfile_faults(document: BuildDocument) -> Iterator[Diagnostic]:
     """Every fault of the text of `document`; what leaks out of a body is told once, at the brace."""
     leaked = leaks(document)
+    yield from _character_faults(document)
     for leak in leaked:
         yield _leak_fault(leak)
     for fault in _line_faults(document):
         if not any(leak.covers(fault.primary.span) for leak in leaked):
             yield fault
+
+
+def _character_faults(document: BuildDocument) -> Iterator[Diagnostic]:
+    """A byte order mark, and the first NUL."""
+    file = document.file
+    if file.text.startswith("\ufeff"):
+        message = "the file begins with a byte order mark, which mkifs takes as part of its first word"
+        yield codes.BYTE_ORDER_MARK.at(Span(file, 0, 1), message, helps=("save it as UTF-8 without one",))
+    nul = file.text.find("\0")
+    if nul >= 0:
+        yield codes.NUL.at(Span(file, nul, nul + 1), "mkifs reads nothing after this NUL")
 
 
 def _leak_fault(leak: Leak) -> Diagnostic:
@@ -92,10 +108,25 @@ def _line_faults(document: BuildDocument) -> Iterator[Diagnostic]:
         if line.body is not None and line.body.close is None:
             place = line.words[-1].span
             yield codes.OPEN_BODY.at(place, f"the inline body of `{line.words[0].text}` is never closed")
+        yield from _broken_lines(line)
         for statement in statements_of(line):
             yield from _group_faults(statement.group)
             yield from _second_group(statement.second_group)
             yield from _word_faults(statement.all_words)
+
+
+def _broken_lines(line: Line) -> Iterator[Diagnostic]:
+    """Lines of an inline script that end in a backslash: the body drops it before the script is read."""
+    if line.body is None or not (line.boot or line.is_on("script")):
+        return
+    span = line.body.span
+    for match in _LAST_BACKSLASH.finditer(span.text):
+        at = span.start + match.end(1)
+        yield codes.CONTINUATION.at(
+            Span(span.file, at - 1, at),
+            "this backslash does not join the line to the next",
+            notes=("an inline body drops it, and the next line is a command of its own",),
+        )
 
 
 def statements_of(line: Line) -> tuple[Statement, ...]:
@@ -140,6 +171,8 @@ def _word_faults(words: tuple[Word, ...]) -> Iterator[Diagnostic]:
         message = f"the words of this line take {size} bytes, at most {limits['token_bytes']} fit"
         yield codes.LINE_TOO_LONG.at(words[0].span.to(words[-1].span), message)
     for word in words:
+        if word.open:
+            yield codes.OPEN_QUOTE.at(word.span, f"the quote in `{word.span.text}` is never closed")
         if word.continued:
             yield codes.CONTINUATION.at(
                 word.span,

@@ -109,7 +109,7 @@ class _Draft:
 def merged(document: DtDocument) -> Merged | None:
     """The tree of `document` as dtc joins it, or None when there is no node at all.
 
-    In a `/plugin/` an extension of a label that is not here becomes `fragment@N` with a `target`.
+    In a `/plugin/` an extension of a label that is not here, or of a path, becomes `fragment@N`.
     """
     if not document.nodes:
         return None
@@ -122,7 +122,9 @@ def merged(document: DtDocument) -> Merged | None:
             root.take(block)
             continue
         path = block.label[1:-1] if block.label.startswith("{") else None
-        target = root.find(block.label) if path is None else root.at(path)
+        # In a plugin a path is that of the tree it will be laid over (dtc-parser.y, DT_PATHREF).
+        in_other_tree = path is not None and document.plugin is not None
+        target = root.find(block.label) if path is None else None if in_other_tree else root.at(path)
         if target is None and document.plugin is not None:
             root.take(_fragment(block, path, len(fragments)))
             fragments.append(block)

@@ -50,13 +50,14 @@ class Variable:
 class Word:
     """One token: its text in pieces, quotes and escapes removed, variables left standing.
 
-    `continued` says that a backslash swallowed a line end inside it.
+    `continued` says that a backslash swallowed a line end inside it, `open` that its last quote stays open.
     """
 
     span: Span
     pieces: tuple[str | Variable, ...]
     quoted: bool = False
     continued: bool = False
+    open: bool = False
 
     @property
     def text(self) -> str:
@@ -150,7 +151,9 @@ def _read_word(layer: Layer, start: int, space: str, end: str) -> tuple[Word, in
         else:
             pieces.append(char)
             at += 1
-    word = Word(span=layer.span(start, at), pieces=_joined(pieces), quoted=quoted, continued=continued)
+    word = Word(
+        span=layer.span(start, at), pieces=_joined(pieces), quoted=quoted, continued=continued, open=quoting
+    )
     return word, at
 
 

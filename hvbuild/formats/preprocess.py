@@ -15,13 +15,19 @@ from hvbuild.values import dataclass
 _DIRECTIVES = "include|define|undef|if|ifdef|ifndef|elif|else|endif|error|warning|pragma|line"
 _HASH_PROPERTY = re.compile(rf"#(?!\s*(?:{_DIRECTIVES})\b(?!-))(?=[A-Za-z])")
 _HIDDEN = "__hvbuild_hash_property_"
+_LINE = re.compile(r'#line (\d+)(?: "(.*)")?\s*$')
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
-    """Plain source, comments and directives gone."""
+    """Plain source, comments and directives gone.
+
+    `lines` says of each of its lines from which file and line it came, `included` which files were taken in.
+    """
 
     text: str
+    lines: tuple[tuple[str, int], ...] = ()
+    included: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +65,48 @@ def preprocess(
         return NotPreprocessed(f"the preprocessor stops here: {error}", path, processor.linemacro)
     if processor.stopped is not None:
         return NotPreprocessed(*processor.stopped)
-    return Preprocessed(out.getvalue().replace(_HIDDEN, "#"))
+    kept, lines = _traced(out.getvalue())
+    return Preprocessed(kept.replace(_HIDDEN, "#"), lines, frozenset(processor.included))
+
+
+def _traced(text: str) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """`text` without its `#line` directives, and where they say each of its lines came from."""
+    kept: list[str] = []
+    lines: list[tuple[str, int]] = []
+    path, number = "", 1
+    for line in text.splitlines(keepends=True):
+        told = _LINE.match(line)
+        if told is not None:
+            path, number = told[2] or path, int(told[1])
+            continue
+        kept.append(line)
+        lines.append((path, number))
+        number += 1
+    return "".join(kept), tuple(lines)
 
 
 def _processor(files: Mapping[str, str]) -> Any:
     """A preprocessor that reads `files` alone and remembers the first thing that stopped it."""
     import pcpp  # noqa: PLC0415 - an extra, and slow to import
 
-    by_last_part = {name.rsplit("/", 1)[-1]: text for name, text in files.items()}
+    by_last_part = {name.rsplit("/", 1)[-1]: name for name in files}
 
     class Processor(pcpp.Preprocessor):  # type: ignore[misc]
         """pcpp without a file system."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.line_directive = None
+            self.line_directive = "#line"
+            self.included: set[str] = set()
             self.stopped: tuple[str, str, int] | None = None
 
         def on_file_open(self, _is_system_include: bool, includepath: str) -> io.StringIO:
             name = includepath.removeprefix("./")
-            text = files.get(name, by_last_part.get(name.rsplit("/", 1)[-1]))
-            if text is None:
+            known = name if name in files else by_last_part.get(name.rsplit("/", 1)[-1])
+            if known is None:
                 raise OSError(includepath)
-            return io.StringIO(_HASH_PROPERTY.sub(_HIDDEN, text))
+            self.included.add(known)
+            return io.StringIO(_HASH_PROPERTY.sub(_HIDDEN, files[known]))
 
         def on_include_not_found(
             self, _is_malformed: bool, _is_system_include: bool, _curdir: str, includepath: str

@@ -18,7 +18,8 @@ from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.image.missing import Found, host_files
 from hvbuild.image.sdp import FOLDERS, STAGING, Folder, processor
 from hvbuild.meaning.buildfile import image_meaning
-from hvbuild.resolve.imagesteps import BUILDFILE, ImageStep, host_image, image_steps
+from hvbuild.model.evidence import SizeLimit
+from hvbuild.resolve.imagesteps import BUILDFILE, ImageStep, host_image, image_steps, size_limits
 from hvbuild.source import SourceFile
 from hvbuild.store import digest
 
@@ -115,7 +116,13 @@ def make_script(checked: Checked) -> str:
         staging=STAGING,
         steps="".join(_step_lines(step) for step in steps),
         image=shlex.quote(host_image(stack)),
+        limits="".join(_limit_line(name, limit) for name, limit in size_limits(stack)),
     )
+
+
+def _limit_line(name: str, limit: SizeLimit) -> str:
+    said = shlex.quote(f"{name} is larger than the {limit.size} bytes that {limit.what} takes")
+    return f"[ $(wc -c <{shlex.quote(name)}) -le {limit.size} ] || stop 1 {said}\n"
 
 
 def _step_lines(step: ImageStep) -> str:
@@ -167,7 +174,7 @@ export PATH PROCESSOR MKIFS_PATH LC_ALL SOURCE_DATE_EPOCH
 rm -rf image
 mkdir image
 trap 'code=$?; [ "$code" = 0 ] || rm -rf image; exit "$code"' EXIT
-{steps}dumpifs {image} >image/contents.txt
+{steps}{limits}dumpifs {image} >image/contents.txt
 awk 'FNR == NR {{ have[$3] = 1; next }}
      !($0 in have) {{ print "make-image: not in the image: " $0; bad = 1 }}
      END {{ exit bad }}' image/contents.txt required.txt >&2

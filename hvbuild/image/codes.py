@@ -29,8 +29,8 @@ IMAGE_OTHERWISE = error_code(
 IMAGE_TOO_LARGE = error_code(
     "HV5505",
     "image-too-large",
-    "The finished image is larger than the stack allows.",
-    "`host.image.max_size` of the stack",
+    "A finished image is larger than the stack or the board allows.",
+    "`host.image.max_size` of the stack; `loader.flash` and `max_size` of disk steps of the board",
 )
 NOT_CERTIFIED = error_code(
     "HV5506",

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,18 @@ from hvbuild.image.record import RECORD, Making, contents, image_name, image_rec
 from hvbuild.image.running import Command, failure, run_tool, tool_environment
 from hvbuild.image.sbom import SBOM, has_sbom, image_sbom
 from hvbuild.image.sdp import Folder, Sdp, Tool, find_sdp, mkifs_path, processor, search_path
-from hvbuild.resolve.imagesteps import BUILDFILE, IMAGE_FOLDER, ImageStep, host_image, image_steps
+from hvbuild.model.evidence import SizeLimit
+from hvbuild.resolve.imagesteps import (
+    BUILDFILE,
+    IMAGE_FOLDER,
+    ImageStep,
+    host_image,
+    image_steps,
+    size_limits,
+)
 from hvbuild.source import NOWHERE, SourceFile
 from hvbuild.store import locked
+from hvbuild.verdicts import NamedDigest
 
 _WORK = ".hvbuild-image"
 _LISTER = "dumpifs"
@@ -26,9 +35,13 @@ _LISTER = "dumpifs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What came of it: the images' paths, or what is missing (`unable`), or what went wrong."""
+    """What came of it: the images' paths, or what is missing (`unable`), or what went wrong.
+
+    `inputs` are all files of this machine that decided the images; empty where that is not known.
+    """
 
     images: tuple[Path, ...] = ()
+    inputs: tuple[NamedDigest, ...] = ()
     commands: tuple[Command, ...] = ()
     faults: tuple[Diagnostic, ...] = ()
     unable: bool = False
@@ -53,7 +66,7 @@ def make_images(
         if made.faults:
             return made
         images = _placed(work, folder, marked=not certificate)
-        return Made(images=images, commands=made.commands)
+        return Made(images=images, inputs=made.inputs, commands=made.commands)
 
 
 @contextmanager
@@ -88,6 +101,14 @@ def _placed(work: Path, folder: Path, *, marked: bool) -> tuple[Path, ...]:
             path.rename(made / names[-1])
     made.rename(folder / IMAGE_FOLDER)
     return tuple(folder / IMAGE_FOLDER / name for name in names)
+
+
+def beyond_limits(name: str, path: Path, limits: Iterable[SizeLimit]) -> Iterator[Diagnostic]:
+    """The limits that the finished image `name` at `path` goes beyond."""
+    size = path.stat().st_size
+    for limit in limits:
+        if excess := limit.excess(size):
+            yield IMAGE_TOO_LARGE.at(limit.origin, f"`{name}` has {excess}")
 
 
 class _Run:
@@ -137,7 +158,8 @@ class _Run:
         if faults:
             return Made(faults=faults, commands=tuple(self._commands))
         self._write_record(files, tools, certificate)
-        return Made(commands=tuple(self._commands))
+        inputs = (*self._sdp.inputs(tools.values()), *files.inputs(self._folders))
+        return Made(inputs=inputs, commands=tuple(self._commands))
 
     def _tools(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys([*(step.tool for step in self._steps), _LISTER]))
@@ -183,12 +205,8 @@ class _Run:
         self, files: HostFiles, lister: Tool, surroundings: Mapping[str, str]
     ) -> Iterator[Diagnostic]:
         image = host_image(self._stack)
-        size = (self._work / image).stat().st_size
-        limit = self._stack.host.image.max_size
-        if limit is not None and size > limit:
-            yield IMAGE_TOO_LARGE.at(
-                self._stack.host.image.origin, f"`{image}` has {size} bytes, {limit} are allowed"
-            )
+        for name, limit in size_limits(self._stack):
+            yield from beyond_limits(name, self._work / name, (limit,))
         command = run_tool(lister, (image,), self._work, surroundings)
         self._commands.append(command)
         if command.status != 0:

@@ -20,11 +20,15 @@ from hvbuild.version import judging_versions
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """The artifacts that may be used, by name, with their certificate's digest; or why they may not."""
+    """The artifacts that may be used, by name, with their certificate's digest; or why they may not.
+
+    `until` is the last day (ISO) on which the certificate's waivers count; empty without one.
+    """
 
     artifacts: dict[str, bytes]
     certificate: bytes = b""
     refusals: tuple[Diagnostic, ...] = ()
+    until: str = ""
 
     @property
     def certificate_digest(self) -> str:
@@ -51,7 +55,8 @@ def certified_artifacts(checked: Checked, folder: Path) -> Ready:
     refusals += _lapsed(checked, found.statement, place)
     if not refusals:
         refusals += _differences(checked, artifacts, found.statement, place)
-    return Ready(artifacts=artifacts, certificate=certificate, refusals=tuple(refusals))
+    until = min((expires for _, expires in _waived(found.statement)), default="")
+    return Ready(artifacts=artifacts, certificate=certificate, refusals=tuple(refusals), until=until)
 
 
 def changed_since(folder: Path, root: Path) -> tuple[Diagnostic, ...]:
@@ -76,13 +81,17 @@ def _other_versions(checked: Checked, statement: Json | None, place: Path) -> li
 def _lapsed(checked: Checked, statement: Json | None, place: Path) -> list[Diagnostic]:
     """Waivers that counted when the certificate was made and do not any more."""
     day = day_of_judgement(checked)
-    rows = statement["predicate"]["properties"] if statement is not None else []
-    waived = [(row["id"], row["waiver"]["expires"]) for row in rows if "waiver" in row]
     return [
         _refusal(checked, place, f"the waiver for `{name}` ran out on {expires}")
-        for name, expires in waived
+        for name, expires in _waived(statement)
         if not in_force(expires, day)
     ]
+
+
+def _waived(statement: Json | None) -> list[tuple[str, str]]:
+    """Each waived property with the last day of its waiver."""
+    rows = statement["predicate"]["properties"] if statement is not None else []
+    return [(row["id"], row["waiver"]["expires"]) for row in rows if "waiver" in row]
 
 
 def _input(name: str, root: Path) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Any
 from hvbuild.image.missing import HostFiles
 from hvbuild.image.sdp import Tool
 from hvbuild.model.stack import Stack
-from hvbuild.store import digest, file_digest
+from hvbuild.store import file_digest
 from hvbuild.version import __version__
 
 FORMAT = "hvbuild-image/1"
@@ -71,12 +71,12 @@ def _entries(files: HostFiles, manifest: Mapping[str, Any]) -> Iterable[dict[str
     known = {row["path"]: row for row in manifest.get("image", ())}
     for item in files.found:
         row = known.get(item.wanted.path, {})
-        data = item.file.read_bytes() if item.file.is_file() else b""
+        size, sha256 = item.facts
         yield {
             "path": item.wanted.path,
             "source": item.label,
-            "size": len(data),
-            "sha256": digest(data),
+            "size": size,
+            "sha256": sha256,
             "mode": row.get("mode", ""),
             "reason": row.get("reason", "named by the buildfile"),
             "place": row.get("place", ""),

@@ -3,11 +3,12 @@
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvbuild.store import file_digest
+from hvbuild.verdicts import NamedDigest
 
 # Default folders below `${QNX_TARGET}/${PROCESSOR}` (mkifs reference, MKIFS_PATH; libexec since SDP 8).
 FOLDERS = (
@@ -22,6 +23,7 @@ FOLDERS = (
     "usr/lib",
 )
 STAGING = "HVBUILD_STAGING"
+_VERSION_HEADER = "usr/include/sys/neutrino.h"
 _RELEASE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+_NTO_VERSION[ \t]+([0-9]+)", re.MULTILINE)
 
 
@@ -55,10 +57,21 @@ class Sdp:
         """The number of `_NTO_VERSION` in its headers, such as 710 or 800; empty where not known."""
         if self.target is None:
             return ""
-        header = self.target / "usr/include/sys/neutrino.h"
+        header = self.target / _VERSION_HEADER
         text = header.read_text(encoding="utf-8", errors="replace") if header.is_file() else ""
         match = _RELEASE.search(text)
         return match[1] if match else ""
+
+    def inputs(self, tools: Iterable[Tool]) -> Iterator[NamedDigest]:
+        """The files of the SDP that decide an image besides its host files, with their digests."""
+        if self.target is not None:
+            header = self.target / _VERSION_HEADER
+            yield NamedDigest(header.as_posix(), file_digest(header))
+        for tool in tools:
+            own = self.host / "usr/bin" / tool.name if self.host is not None else tool.path
+            if own != tool.path:
+                yield NamedDigest(own.as_posix(), file_digest(own))
+            yield NamedDigest(tool.path.as_posix(), tool.digest)
 
     def tool(self, name: str) -> Tool | None:
         """The tool called `name`: in the SDP's own folder, else on PATH; None where there is none."""

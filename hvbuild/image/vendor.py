@@ -9,12 +9,12 @@ from hvbuild.checking import Checked
 from hvbuild.deploying import compare, difference_diagnostics, tree_root
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.image.codes import SDP_MISSING
-from hvbuild.image.making import Made, workshop
+from hvbuild.image.making import Made, beyond_limits, workshop
 from hvbuild.image.record import RECORD, Making, image_name, image_record
 from hvbuild.image.running import Command, failure, run_tool
 from hvbuild.image.sdp import Tool, find_sdp
 from hvbuild.model.host import VendorScript
-from hvbuild.resolve.imagesteps import IMAGE_FOLDER
+from hvbuild.resolve.imagesteps import IMAGE_FOLDER, image_limits
 from hvbuild.source import SourceFile
 from hvbuild.store import file_digest
 
@@ -68,6 +68,9 @@ def _run(
         Path(shutil.copyfile(tree / name, work / image_name(Path(name).name, marked=not certificate)))
         for name in vendor.outputs
     ]
+    beyond = tuple(beyond_limits(vendor.outputs[0], images[0], image_limits(checked.plan.stack)))
+    if beyond:
+        return Made(faults=beyond, commands=(command,))
     making = Making(
         stack=checked.plan.stack,
         certificate=certificate,

@@ -8,6 +8,7 @@ from hvbuild.model.board import (
     Bank,
     Board,
     BoardStartup,
+    BootLoader,
     BringUp,
     Core,
     Cost,
@@ -36,7 +37,7 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
     fields = Fields(tree, faults)
     smmu, gic, startup = fields.inner("smmu"), fields.inner("gic"), fields.inner("startup")
     regions_by, routing = fields.text("regions_by"), fields.inner("interrupts")
-    bring_up = fields.inner("bring_up")
+    bring_up, loader = fields.inner("bring_up"), fields.inner("loader")
     return Board(
         name=fields.text("name"),
         title=fields.text("title"),
@@ -51,11 +52,13 @@ def bind_board(tree: Mapping, faults: Diagnostics) -> Board:
         regions_by=RegionsBy(regions_by) if regions_by else None,
         tree=_tree(fields),
         startup=_startup(startup) if startup else None,
+        loader=_loader(loader) if loader else None,
         disk=tuple(
             DiskStep(
                 kind=item.text("kind"),
                 template=item.text("template"),
                 output=item.text("output"),
+                max_size=item.size("max_size"),
                 origin=item.node.origin,
             )
             for item in fields.each("disk")
@@ -126,6 +129,7 @@ def _device(item: Fields) -> Device:
         group=item.text("group"),
         pci=item.text("pci"),
         drivers=item.texts("drivers"),
+        compatible=item.texts("compatible"),
         controller=item.flag("controller"),
         source=item.text("source"),
         origin=item.node.origin,
@@ -141,6 +145,7 @@ def _tree(fields: Fields) -> HostTree | None:
         address_cells=item.node.integer("address_cells") or 2,
         size_cells=item.node.integer("size_cells") or 2,
         consumer=item.text("consumer"),
+        macro=item.text("macro"),
         origin=item.node.origin,
     )
 
@@ -169,6 +174,15 @@ def _routing(item: Fields) -> InterruptRouting:
             )
             for row in item.each("lines")
         ),
+        source=item.text("source"),
+        origin=item.node.origin,
+    )
+
+
+def _loader(item: Fields) -> BootLoader:
+    return BootLoader(
+        address=item.size("address"),
+        flash=item.size("flash"),
         source=item.text("source"),
         origin=item.node.origin,
     )

@@ -11,6 +11,7 @@ from hvbuild.load.tree import Mapping, Node, Scalar, Sequence
 from hvbuild.meaning.places import flags_in
 from hvbuild.model.guest import (
     AUTO,
+    DERIVED_OPTIONS,
     Auto,
     Demand,
     Guest,
@@ -142,13 +143,13 @@ def _vdev(item: Fields) -> Vdev:
         location=read_location(node.scalar("loc"), _default_space(item.text("type"))),
         interrupts=_interrupts(node.get("intr")),
         options=(
-            *(option for option in options if option.values != ("auto",)),
+            *(option for option in options if not _is_derived(option)),
             *(
                 Option(key=words[0], values=words[1:], carried=True, origin=origin)
                 for words, origin in _verbatim(node)
             ),
         ),
-        derived=frozenset(option.key for option in options if option.values == ("auto",)),
+        derived=frozenset(option.key for option in options if _is_derived(option)),
         settings=_settings(item),
         loggers=tuple(_logger(logger) for logger in item.each("log")),
         origin=node.origin,
@@ -166,6 +167,11 @@ def _options(key: str, node: Node) -> tuple[Option, ...]:
         return ()
     values = () if node.value is True else (node.text,)
     return (Option(key=key, values=values, origin=node.origin),)
+
+
+def _is_derived(option: Option) -> bool:
+    """True for an option left to a link or to shared memory; to a third-party device `auto` is a word."""
+    return option.values == ("auto",) and option.key in DERIVED_OPTIONS
 
 
 def _verbatim(node: Mapping) -> tuple[tuple[tuple[str, ...], Origin], ...]:
@@ -306,6 +312,7 @@ def _image(item: Fields) -> Image:
         ),
         source=item.text("source"),
         external=item.flag("external"),
+        generated=item.flag("generated"),
         size=item.size("size"),
         origin=item.node.origin,
     )

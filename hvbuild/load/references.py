@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
-from hvbuild.model.guest import Demand, Guest
+from hvbuild.model.guest import Demand, Guest, Image
 from hvbuild.model.operations import operations_of
 from hvbuild.model.stack import LinkEnd, Stack
 from hvbuild.nearest import did_you_mean
@@ -71,6 +71,7 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
     for guest in stack.guests:
         yield from _memory(stack, guest)
         yield from _handed_over(stack, guest)
+        yield from _left_open(stack, guest)
         yield from _placement(stack, guest)
         yield from _images(guest)
     yield from _links(stack)
@@ -184,6 +185,24 @@ def _handed_over(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
             )
 
 
+def _left_open(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
+    """Options of vdevs that were left to a link or to shared memory, and nothing there says them."""
+    linked = {(end.guest, end.vdev) for link in stack.links for end in link.ends}
+    shares = {name for shared in stack.shared_memory for name, _ in shared.guests}
+    creates = {shared.creator for shared in stack.shared_memory}
+    for vdev in guest.vdevs:
+        said = {
+            "peer": (guest.name, vdev.name) in linked,
+            "create": vdev.type == "shmem" and guest.name in creates,
+            "allow": vdev.type == "shmem" and guest.name in shares,
+        }
+        for key in sorted(vdev.derived):
+            if not said[key]:
+                where = "no link ends here" if key == "peer" else "no shared memory says so"
+                text = f"`{key}` of vdev `{vdev.name}` of guest `{guest.name}` is `auto`, but {where}"
+                yield NOTHING_SAID.at(vdev.origin, text)
+
+
 def _placement(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
     partitions = ["System", *(partition.name for partition in stack.host.partitions)]
     cpus = range(len(stack.board.cores))
@@ -206,14 +225,24 @@ def _placement(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
 def _images(guest: Guest) -> Iterator[Diagnostic]:
     for image in guest.images:
         where = f"image `{image.load.name}` of guest `{guest.name}`"
-        if image.source and image.external:
-            yield SAID_TWICE.at(image.origin, f"{where} has a `source` and is `external`")
-        if not image.source and not image.external:
+        said = [f"`{word}`" for word, given in _origins_of(image) if given]
+        if len(said) > 1:
+            yield SAID_TWICE.at(image.origin, f"{where} comes from {' and '.join(said)}: one of them")
+        if image.generated and (image.load.blob != "fdt" or guest.generated_image is not image):
+            text = f"{where} is `generated`: that is for one image of `type: fdt`"
+            yield SAID_TWICE.at(image.origin, text)
+        if not said:
             yield NOTHING_SAID.at(
                 image.origin,
                 f"{where} has no origin",
                 helps=["give `source`, the file that goes into the host image, or say `external: true`"],
             )
+
+
+def _origins_of(image: Image) -> Iterator[tuple[str, bool]]:
+    yield "source", bool(image.source)
+    yield "external", image.external
+    yield "generated", image.generated
 
 
 def _links(stack: Stack) -> Iterator[Diagnostic]:

@@ -1,11 +1,13 @@
 """Lint of the boot script: startup and kernel, their arguments, how the hypervisor is enabled."""
 
+import re
 from collections.abc import Iterator
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
 from hvbuild.diagnostics import Code, Diagnostic, Severity, error_code, other, warning_code
 from hvbuild.formats.buildfile import BuildDocument
+from hvbuild.meaning.startup_line import read_getsize
 from hvbuild.model.image import Boot, Image
 from hvbuild.ranges import AddressRange, clashes
 from hvbuild.source import Origin
@@ -71,6 +73,9 @@ EMPTY_CLUSTER = error_code(
 WATCHDOG = warning_code(
     "HV8543", "watchdog-not-kicked", "startup -W starts a watchdog that wdtkick has to serve", _STARTUP
 )
+AREA = warning_code(
+    "HV8544", "image-area-empty", "the end address of `image=` or `ram=` lies after its start", _SOURCE
+)
 
 CODES: tuple[Code, ...] = (
     NO_STARTUP,
@@ -87,6 +92,7 @@ CODES: tuple[Code, ...] = (
     IMAGE_RESERVED,
     EMPTY_CLUSTER,
     WATCHDOG,
+    AREA,
 )
 
 
@@ -104,6 +110,7 @@ def boot_lint(
         if use is not None and not boots:
             message = f"`{use.name}=` stands alone, so no boot script belongs to it"
             yield NO_STARTUP.at(use.span, message, helps=("put it on the line that names the boot script",))
+    yield from areas(document)
     boot = image.boot
     if boot is None or not boots or boots[0].body is None:
         return
@@ -116,6 +123,16 @@ def boot_lint(
     yield from watchdog(boot, image)
 
 
+def areas(document: BuildDocument) -> Iterator[Diagnostic]:
+    """`image=` and `ram=` areas that end before they begin."""
+    for name in ("image", "ram"):
+        use = document.image_setting(name)
+        start, dash, rest = (use.value or "").partition("-") if use is not None else ("", "", "")
+        first, last = read_getsize(start), read_getsize(re.split("[,=%]", rest, maxsplit=1)[0])
+        if use is not None and dash and first is not None and last is not None and last <= first:
+            yield AREA.at(use.span, f"`{name}={use.value}` ends at {last:#x}, before it begins")
+
+
 def programs(boot: Boot) -> Iterator[Diagnostic]:
     """Too few, too many, or too much to say to them."""
     limits = buildfile_catalog().limits
@@ -125,7 +142,7 @@ def programs(boot: Boot) -> Iterator[Diagnostic]:
         return
     if boot.kernel is None:
         yield NO_STARTUP.at(startup.origin, f"nothing follows `{startup.name}`: the kernel is missing")
-    elif not boot.kernel.name.rsplit("/", 1)[-1].startswith("procnto"):
+    elif not (boot.kernel.name.rsplit("/", 1)[-1].startswith("procnto") or _is_marker(boot.kernel.name)):
         yield NO_KERNEL.at(boot.kernel.origin, f"the last program is `{boot.kernel.name}`, not procnto")
     count = len(startup.arguments)
     if count > limits["startup_arguments"]:
@@ -176,13 +193,18 @@ def enabling(boot: Boot, image: Image, catalog: Catalog, target: str | None) -> 
 
 
 def unread_options(boot: Boot) -> Iterator[Diagnostic]:
-    """`-r`, `-R`, `-L` and `-c` whose value is not of their form."""
+    """`-r`, `-R`, `-c`, and `-L` where it is known to name a region, whose value is not of their form."""
+    letters = buildfile_catalog().startup_options(
+        boot.startup.name.rsplit("/", 1)[-1] if boot.startup else ""
+    )
+    # Of other boards' startup programs nobody here knows what `-L` is.
+    known = "rRLc" if "L:" in letters.replace("L::", "") else "rRc"
     read: set[Origin] = {item.origin for item in boot.reservations}
     read.update(item.origin for item in boot.carves)
     read.update(item.origin for item in boot.regions)
     read.update(item.origin for item in boot.clusters)
     for option in boot.options:
-        if option.letter in "rRLc" and option.origin not in read and not _is_marker(option.value or ""):
+        if option.letter in known and option.origin not in read and not _is_marker(option.value or ""):
             message = f"`{option.value or ''}` is no value for `-{option.letter}`"
             yield UNREAD_OPTION.at(option.origin, message)
 

@@ -128,15 +128,17 @@ def lint_devicetree(
     host: HostFacts | None = None,
     *,
     fragment: bool | None = None,
+    memory: TreeMemory | None = None,
 ) -> LintedTree:
     """What `document` says of memory and all that is wrong with it.
 
     `host` may know banks of RAM and address bits that the tree does not say. A `fragment` is included in
-    another tree (None: told by a missing `/dts-v1/;` in a file with another ending than `.dts`).
+    another tree (None: told by a missing `/dts-v1/;` in a file with another ending than `.dts`). `memory` is
+    what it says of memory where that is known better than from its own text.
     """
     if fragment is None:
         fragment = document.version is None and not document.file.path.endswith(".dts")
-    memory = tree_memory(document, constants)
+    memory = memory or tree_memory(document, constants)
     faults = chain(
         dts_faults(document, fragment=fragment),
         _node_faults(document),

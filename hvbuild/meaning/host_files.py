@@ -12,10 +12,11 @@ from hvbuild.formats.cheader import read_header
 from hvbuild.formats.dts import read_dts
 from hvbuild.meaning.across_files import startup_and_tree
 from hvbuild.meaning.buildfile_lint import LintedImage, lint_buildfile
-from hvbuild.meaning.devicetree import tree_facts, tree_memory
+from hvbuild.meaning.devicetree import tree_facts
 from hvbuild.meaning.devicetree_lint import LintedTree, lint_devicetree
 from hvbuild.meaning.guest_parts import guest_facts, guest_images, guest_trees
 from hvbuild.meaning.host_facts import host_facts
+from hvbuild.meaning.vendor_tree import tree_memories
 from hvbuild.model.evidence import GuestFacts
 from hvbuild.model.system import HostFacts
 from hvbuild.model.vm import VmConfig
@@ -66,14 +67,15 @@ def read_host_files(
         if kind == BUILDFILE
     )
     documents = [read_dts(file.text, file.path, constants) for kind, file in held if kind == DEVICETREE]
+    memories = tree_memories(documents, (file for kind, file in held if kind == HEADER), constants)
+    told = tuple(zip(documents, memories, strict=True))
     of_guests, their_trees = guest_images(images, vms), guest_trees(documents, vms)
     theirs = {linted.document.file for linted, _ in of_guests} | {each.file for each, _ in their_trees}
-    mine = [document for document in documents if document.file not in theirs]
-    banks = joined_facts(tree_facts(tree_memory(document, constants)) for document in mine).banks
+    banks = joined_facts(tree_facts(memory) for each, memory in told if each.file not in theirs).banks
     known = HostFacts(banks=banks)
     trees = tuple(
-        lint_devicetree(document, constants, HostFacts() if document.file in theirs else known)
-        for document in documents
+        lint_devicetree(each, constants, HostFacts() if each.file in theirs else known, memory=memory)
+        for each, memory in told
     )
     facts = [host_facts(each.image, systems) for each in images if each.document.file not in theirs]
     facts += [tree_facts(each.memory) for each in trees if each.document.file not in theirs]

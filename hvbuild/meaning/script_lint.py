@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import pairwise
 
 from hvbuild.buildfile_catalog import buildfile_catalog
 from hvbuild.catalog import Catalog
@@ -66,6 +67,12 @@ NO_CONFIG = _warning(
     "configuration-not-in-image",
     "qvm is started with a file that the image does not hold, under a name that is nearly one it holds",
 )
+ON_PRIORITY = warning_code(
+    "HV8562",
+    "on-priority",
+    "`on -p` takes a priority of 1 to 255, with f, r or o after it; the command is not started otherwise",
+    "QNX Utilities Reference, on; QNX OS, thread scheduling: 255 is the highest priority, 0 is idle's",
+)
 
 CODES: tuple[Code, ...] = (
     BUILT_IN,
@@ -80,9 +87,11 @@ CODES: tuple[Code, ...] = (
     FOREGROUND_QVM,
     LONG_WAIT,
     NO_CONFIG,
+    ON_PRIORITY,
     *PARTITION_CODES,
 )
 
+_HIGHEST = 255
 _OPERATORS = frozenset({"|", "||", "&&", ">", ">>", "<", "<<", "2>", "2>&1", ";", ";;"})
 _KEYWORDS = frozenset({"if", "then", "else", "elif", "fi", "while", "until", "for", "do", "done", "case"})
 
@@ -104,6 +113,7 @@ def script_lint(
         yield from long_wait(statement)
         yield from shell_words(statement)
     yield from partition_lint(statements, image, catalog, target)
+    yield from launch_priorities(image)
     yield from waits(image)
     yield from linker_link(image)
     yield from programs(image)
@@ -123,6 +133,18 @@ def priority(statement: Statement) -> Iterator[Diagnostic]:
     elif read.priority > 255:
         message = f"priority {read.priority} is stored as {read.priority & 255}"
         yield PRIORITY.at(use.span, message)
+
+
+def launch_priorities(image: Image) -> Iterator[Diagnostic]:
+    """`on -p` with something that is no priority."""
+    for step in image.commands:
+        for flag, following in pairwise((*step.launcher, "")):
+            value = following if flag == "-p" else flag.removeprefix("-p") if flag.startswith("-p") else None
+            if value is None or "$" in value or "@" in value:
+                continue
+            read = read_priority(value)
+            if read is None or not 1 <= read.priority <= _HIGHEST:
+                yield ON_PRIORITY.at(step.origin, f"`on -p {value}` is no priority from 1 to {_HIGHEST}")
 
 
 def ampersands(statement: Statement) -> Iterator[Diagnostic]:

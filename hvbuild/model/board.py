@@ -72,6 +72,7 @@ class Device:
     """A device of the board. `controller` marks what a guest must never be handed (GIC, SMMU, ECAM).
 
     `dma` None means not known. `group` joins devices that share one bus or stream id and go to one owner.
+    `compatible` is what device trees call it.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Device:
     group: str = ""
     pci: str = ""
     drivers: tuple[str, ...] = ()
+    compatible: tuple[str, ...] = ()
     controller: bool = False
     source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
@@ -133,22 +135,30 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostTree:
-    """The shape of the board's host devicetree: cells, and the node that lists regions by name."""
+    """The shape of the board's host devicetree: cells, and the node that lists regions by name.
+
+    `macro` is what makes a region in it of start, size and name; empty for plain nodes.
+    """
 
     style: str
     address_cells: int = 2
     size_cells: int = 2
     consumer: str = ""
+    macro: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskStep:
-    """A step after the host image: tool `kind` (fat, qnx6, disk) makes `output` from a rendered template."""
+    """A step after the host image: tool `kind` (fat, qnx6, disk) makes `output` from a rendered template.
+
+    `max_size` is how many bytes the partition or medium takes that `output` is written to; None: not known.
+    """
 
     kind: str
     template: str
     output: str
+    max_size: int | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -162,6 +172,16 @@ class BoardStartup:
     image: int | None = None
     kernel: str = "procnto-smp-instr"
     hypervisor_mode: str = ""
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootLoader:
+    """What the boot loader does with the host image: where it puts it, how large the flash for it is."""
+
+    address: int | None = None
+    flash: int | None = None
+    source: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
@@ -182,6 +202,7 @@ class Board:
     regions_by: RegionsBy | None = None
     tree: HostTree | None = None
     startup: BoardStartup | None = None
+    loader: BootLoader | None = None
     disk: tuple[DiskStep, ...] = ()
     cost_class: str = "el2-host"
     costs: tuple[Cost, ...] = ()

@@ -25,6 +25,33 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SizeLimit:
+    """How many bytes an image may have, and what says so."""
+
+    size: int
+    what: str
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    def excess(self, size: int) -> str:
+        """What to say of an image of `size` bytes; empty when it fits."""
+        return f"{size} bytes, {self.what} takes {self.size}" if size > self.size else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootImage:
+    """The host's boot image: the address it is built for, where the boot loader puts it, its size's limits.
+
+    `plain` says that nothing compresses it: it is at least as large as the files that go in unchanged.
+    """
+
+    address: int | None = None
+    loaded_at: int | None = None
+    limits: tuple[SizeLimit, ...] = ()
+    plain: bool = False
+    origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuestCommand:
     """A command line that the guest's own image or script runs: a driver told where its device is."""
 

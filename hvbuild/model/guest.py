@@ -55,9 +55,16 @@ class Ram:
     region_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
+# Options of vdevs that links and shared memory of a stack say: `auto` leaves them to these.
+DERIVED_OPTIONS = frozenset({"peer", "create", "allow"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vdev:
-    """A declared virtual device. `anonymous`: qvm gets no `name`; `location` None: qvm's default."""
+    """A declared virtual device. `anonymous`: qvm gets no `name`; `location` None: qvm's default.
+
+    `derived` are the options that were left to a link or to shared memory.
+    """
 
     name: str
     type: str
@@ -105,12 +112,14 @@ class PassDevice:
 class Image:
     """A file loaded into the guest: `source` on the build machine goes into the host image at `load.path`.
 
-    `external` images are provided on the target by somebody else. `size` is in bytes, None when unknown.
+    `external` images are provided on the target by somebody else; a `generated` one is the guest's device
+    tree, which hvbuild writes. `size` is in bytes, None when unknown.
     """
 
     load: Load
     source: str = ""
     external: bool = False
+    generated: bool = False
     size: int | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
 
@@ -218,3 +227,8 @@ class Guest:
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     system_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     cmdline_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def generated_image(self) -> Image | None:
+        """The first image that hvbuild itself writes, or None."""
+        return next((image for image in self.images if image.generated), None)

@@ -5,7 +5,7 @@ from dataclasses import field
 from types import MappingProxyType
 
 from hvbuild.model.board import BringUp, Device, InterruptRouting
-from hvbuild.model.evidence import GuestFacts
+from hvbuild.model.evidence import BootImage, GuestFacts
 from hvbuild.model.vm import Amount, AsinfoLength, AsinfoStart, Sched, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
@@ -108,6 +108,7 @@ class HostFacts:
     launches: Mapping[str, Launch] | None = None
     starts_others: bool = False
     image_files: frozenset[str] | None = None
+    boot_image: BootImage | None = None
     smmu: bool | None = None
     smmuman: bool | None = None
     gic: int | None = None

@@ -95,6 +95,8 @@ class _Room:
     def guests(self) -> None:
         for guest in self._plan.guests:
             self.vms.append(self._guest(guest))
+            if guest.guest.generated_image is not None:
+                self._guest_tree(guest)
 
     def _guest(self, guest: GuestPlan) -> VmConfig:
         stack = self._plan.stack
@@ -112,21 +114,30 @@ class _Room:
         self.artifacts.append(Artifact(name=name, data=text.encode(), lines=lines))
         return back.vm
 
+    def _guest_tree(self, guest: GuestPlan) -> None:
+        # The devicetree libraries are loaded only for guests whose tree is written here.
+        from hvbuild.render.readback_guesttree import guest_tree_files  # noqa: PLC0415
+
+        made = guest_tree_files(self._plan, guest, self._catalog, self._text)
+        self.faults.extend(made.faults)
+        self.artifacts += [Artifact(name=name, data=data) for name, data in made.files]
+
     def host(self) -> None:
         plan, host = self._plan, self._plan.host
         if host is None:
             return
         view = buildfile_view(plan, host, self.faults)
-        if self.base is not None:
-            text: str | None = merged_buildfile(self.base, host, view, self.faults)
-        else:
-            text = self._text("mifs.build.j2", view)
+        merged = merged_buildfile(self.base, host, view, self.faults) if self.base is not None else None
+        text = merged.text if merged is not None else self._text("mifs.build.j2", view)
         if text is None:
             return
         file = SourceFile(BUILDFILE, text)
         releases = self._catalog.releases(plan.stack.target)
-        faults = buildfile_faults(plan, host, file, releases)
-        self._told(faults, "mifs.build.j2" if self.base is None else "")
+        faults: Iterable[Diagnostic] = buildfile_faults(plan, host, file, releases)
+        if merged is not None:
+            self.faults.extend(merged.told_in_base(faults))
+        else:
+            self._told(faults, "mifs.build.j2")
         lines = tuple(buildfile_lines(host, file, releases))
         data = text.encode("utf-8", "surrogateescape")
         self.artifacts.append(Artifact(name=BUILDFILE, data=data, lines=lines))

@@ -58,6 +58,13 @@ ANCHOR = Code(
     meaning="An anchor (`# hvbuild: script`) of a base buildfile stands where its part cannot go.",
     source="hvbuild: anchors say where our parts are put into a buildfile that others keep",
 )
+UNKNOWN_SIZE = Code(
+    code="HV6015",
+    name="reserved-size-unknown",
+    severity=Severity.ERROR,
+    meaning="A guest's tree is to reserve memory for data whose size is not known.",
+    source="Devicetree Specification, reserved-memory: a static node says where and how much",
+)
 CODES = (
     UNSPELLABLE,
     TEMPLATE_SYNTAX,
@@ -67,4 +74,5 @@ CODES = (
     LACKS,
     CONTRADICTS,
     ANCHOR,
+    UNKNOWN_SIZE,
 )

@@ -26,6 +26,7 @@ from hvbuild.model.plan import HostPlan
 from hvbuild.render.bootcheck import missing_options, wanted_boot
 from hvbuild.render.codes import ANCHOR
 from hvbuild.render.hostview import BuildfileView, EntryView
+from hvbuild.render.mergedfile import Insert, MergedFile, merged_file
 from hvbuild.render.readback_host import found_entry
 from hvbuild.resolve.hostrows import host_steps
 from hvbuild.source import SourceFile, Span
@@ -34,16 +35,10 @@ _ANCHOR = re.compile(r"^[ \t]*#[ \t]*hvbuild:[ \t]*(\w+)[ \t]*\r?$", re.MULTILIN
 _STARTUP, _SCRIPT, _FILES = "startup", "script", "files"
 
 
-@dataclass(frozen=True, slots=True)
-class _Insert:
-    """Text to put in before the character at `at`; equal places keep their order."""
-
-    at: int
-    text: str
-
-
-def merged_buildfile(base: SourceFile, host: HostPlan, view: BuildfileView, faults: Diagnostics) -> str:
-    """The text of `base` with what the plan needs and `base` lacks put in; misplaced anchors are reported."""
+def merged_buildfile(
+    base: SourceFile, host: HostPlan, view: BuildfileView, faults: Diagnostics
+) -> MergedFile:
+    """`base` with what the plan needs and `base` lacks put in; misplaced anchors are reported."""
     document = read_buildfile(base.text, base.path)
     merger = _Merger(document, faults)
     inserts = [
@@ -52,11 +47,7 @@ def merged_buildfile(base: SourceFile, host: HostPlan, view: BuildfileView, faul
         *merger.steps(view.script, host),
         *merger.entries(view.entries, host),
     ]
-    text, at = [], 0
-    for insert in sorted(inserts, key=lambda each: each.at):
-        text += [base.text[at : insert.at], insert.text]
-        at = insert.at
-    return "".join([*text, base.text[at:]])
+    return merged_file(base, inserts)
 
 
 class _Merger:
@@ -102,7 +93,7 @@ class _Merger:
             return ()
         return tuple(statement for statement in read_boot(line.body.layer) if statement.words)
 
-    def startup(self, host: HostPlan) -> Iterator[_Insert]:
+    def startup(self, host: HostPlan) -> Iterator[Insert]:
         """Our options at the end of the startup line."""
         statements = self._boot_statements()
         if self._image.boot is None or not statements:
@@ -120,7 +111,7 @@ class _Merger:
             words += [f"-{option.letter}", *([option.value] if option.value is not None else [])]
         yield from self._append(line, words)
 
-    def modules(self, host: HostPlan) -> Iterator[_Insert]:
+    def modules(self, host: HostPlan) -> Iterator[Insert]:
         """Our kernel modules in the bracket group of the kernel line, and our kernel arguments at its end."""
         statements = self._boot_statements()
         boot = self._image.boot
@@ -133,21 +124,21 @@ class _Merger:
         if not words:
             return
         if line.group is not None and line.group.closed:
-            yield _Insert(line.group.span.end - 1, f" {words}")
+            yield Insert(line.group.span.end - 1, f" {words}")
         else:
             inherited = " ".join(f"module={use.value}" for use in line.modules)
             group = " ".join(part for part in ("+keeplinked", inherited, words) if part)
-            yield _Insert(line.span.start, f"[{group}] ")
+            yield Insert(line.span.start, f"[{group}] ")
 
-    def _append(self, line: Statement, words: Sequence[str]) -> Iterator[_Insert]:
+    def _append(self, line: Statement, words: Sequence[str]) -> Iterator[Insert]:
         spelled = [spell_script_word(word) for word in words]
         text = escape_inline(" ".join(word for word in spelled if word is not None))
         if text:
-            yield _Insert(line.words[-1].span.end, f" {text}")
+            yield Insert(line.words[-1].span.end, f" {text}")
 
     # --- startup script -------------------------------------------------------------------------------------
 
-    def steps(self, lines: Sequence[str], host: HostPlan) -> Iterator[_Insert]:
+    def steps(self, lines: Sequence[str], host: HostPlan) -> Iterator[Insert]:
         """Our steps that the script lacks: services before the first guest, guests at the end."""
         bodies = [line.body for line in self._document.lines if line.is_on("script") and line.body]
         if not bodies:
@@ -209,12 +200,12 @@ class _Merger:
         at = body.span.start + len(tail)
         return _Ending(at, self._newline, lead=bool(tail) and not tail.endswith("\n"))
 
-    def _line(self, at: int, line: str) -> _Insert:
-        return _Insert(at, line + self._newline)
+    def _line(self, at: int, line: str) -> Insert:
+        return Insert(at, line + self._newline)
 
     # --- entries --------------------------------------------------------------------------------------------
 
-    def entries(self, views: Sequence[EntryView], host: HostPlan) -> Iterator[_Insert]:
+    def entries(self, views: Sequence[EntryView], host: HostPlan) -> Iterator[Insert]:
         """Our entries that the file lacks, with the attributes reset that are in force where they go."""
         at, lead = len(self._text), "" if self._text.endswith("\n") or not self._text else self._newline
         if _FILES in self._anchors:
@@ -231,7 +222,7 @@ class _Merger:
             own = view.attributes.split()
             said = {_name(word) for word in own}
             group = " ".join([*(word for word in resets if _name(word) not in said), *own])
-            yield _Insert(at, f"{lead}[{group}] {view.text}{self._newline}")
+            yield Insert(at, f"{lead}[{group}] {view.text}{self._newline}")
             lead = ""
 
     def _resets(self, at: int) -> tuple[str, ...]:
@@ -257,8 +248,8 @@ class _Ending:
     newline: str
     lead: bool
 
-    def __call__(self, line: str) -> _Insert:
-        return _Insert(
+    def __call__(self, line: str) -> Insert:
+        return Insert(
             self.at, f"{self.newline if self.lead else ''}{line}{'' if self.lead else self.newline}"
         )
 

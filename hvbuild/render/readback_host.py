@@ -58,8 +58,11 @@ def _boot(host: HostPlan, image: Image, whole: Span) -> Iterator[Diagnostic]:
     for module in host.modules:
         if module not in boot.kernel.modules:
             yield LACKS.at(boot.kernel.origin, f"the kernel line lacks module `{module}`", "this line")
-    if host.image_base is not None and image.load_address != host.image_base:
+    if host.image_base is not None and image.load_address is None:
         yield lacks(f"`[image={host.image_base:#x}]`", whole)
+    elif host.image_base is not None and image.load_address != host.image_base:
+        text = f"the image is built for {image.load_address:#x}, the plan says {host.image_base:#x}"
+        yield SAYS_OTHERWISE.at(image.area_origin, text, "another address")
     if boot.type != host.virtual and not boot.type.startswith(f"{host.virtual} "):
         yield SAYS_OTHERWISE.at(
             boot.origin, f"the boot type is `{boot.type}`, the plan says `{host.virtual}`", "here"

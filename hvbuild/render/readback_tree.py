@@ -1,21 +1,24 @@
 """The host devicetree files: rendered, read back, compared with the plan, and flattened to a blob."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hvbuild.diagnostics import Diagnostic, other
 from hvbuild.formats.dtb import Blob, BlobNode, NotATree, read_plain_dts, write_dtb
-from hvbuild.formats.dts import read_dts
+from hvbuild.formats.dtbo import overlay_blob
+from hvbuild.formats.dts import expression_value, read_dts
 from hvbuild.formats.dts_nodes import DtDocument, DtNode, DtProperty
+from hvbuild.meaning.devicetree import macro_parts
 from hvbuild.model.board import HostTree
 from hvbuild.model.plan import Plan
 from hvbuild.ranges import AddressRange
-from hvbuild.render.codes import NOT_READABLE, SAYS_OTHERWISE
+from hvbuild.render.codes import NOT_READABLE, SAYS_OTHERWISE, UNSPELLABLE
 from hvbuild.render.lines import LineOrigin
-from hvbuild.render.treeview import tree_view
+from hvbuild.render.treeview import region_constants, region_label, tree_view
 from hvbuild.source import Origin, Span
 
 FRAGMENT, CHECK, BLOB = "host/host.dtsi", "host/host.dts", "host/host.dtb"
+OVERLAY, OVERLAY_BLOB = "host/host.dtso", "host/host.dtbo"
 _CELL_BYTES = 4
 
 
@@ -28,29 +31,46 @@ class TreeFiles:
 
 
 def tree_artifacts(plan: Plan, render: Callable[[str, object], str | None]) -> TreeFiles:
-    """The fragment, the check tree and its blob; `render` makes text of a template and a view."""
+    """The fragment, the check tree and its blob, and the overlay where the board takes one.
+
+    `render` makes text of a template and a view. Only the fragment calls the vendor's macro: it alone is
+    compiled together with what defines it.
+    """
     tree = plan.stack.board.tree
     if tree is None:
         return TreeFiles(files=(), faults=())
     view = tree_view(plan, tree)
-    fragment, check = render("host.dtsi.j2", view), render("host.dts.j2", view)
-    if fragment is None or check is None:
+    plain = replace(view, macro="")
+    texts = {FRAGMENT: render("host.dtsi.j2", view), CHECK: render("host.dts.j2", plain)}
+    if tree.style == "overlay":
+        texts[OVERLAY] = render("host.dtso.j2", plain)
+    known = {name: text for name, text in texts.items() if text is not None}
+    if len(known) < len(texts):
         return TreeFiles(files=(), faults=())
     wanted = _Wanted.of(plan, tree)
-    faults: list[Diagnostic] = []
+    faults = [*_macro_faults(wanted)]
     files: list[tuple[str, bytes, tuple[LineOrigin, ...]]] = []
-    for name, text in ((FRAGMENT, fragment), (CHECK, check)):
-        document = read_dts(text, name)
+    for name, text in known.items():
+        document = read_dts(text, name, wanted.constants)
         faults.extend(_document_faults(document, wanted))
         files.append((name, text.encode(), tuple(_lines(document, wanted))))
-    blob = read_plain_dts(check, CHECK)
-    if isinstance(blob, NotATree):
-        whole = Span(read_dts(check, CHECK).file, 0, 0)
-        faults.append(NOT_READABLE.at(whole, f"the rendered tree does not compile: {blob.message}"))
-    else:
-        faults.extend(_blob_faults(blob, wanted, Span(read_dts(check, CHECK).file, 0, 0)))
-        files.append((BLOB, write_dtb(blob), ()))
+        if name != FRAGMENT:
+            blob = overlay_blob(document) if name == OVERLAY else read_plain_dts(text, name)
+            whole = Span(document.file, 0, 0)
+            if isinstance(blob, NotATree):
+                faults.append(NOT_READABLE.at(whole, f"the rendered tree does not compile: {blob.message}"))
+                continue
+            faults.extend(_blob_faults(blob, wanted, whole))
+            files.append((OVERLAY_BLOB if name == OVERLAY else BLOB, write_dtb(blob), ()))
     return TreeFiles(files=tuple(files), faults=tuple(faults))
+
+
+def _macro_faults(wanted: "_Wanted") -> Iterator[Diagnostic]:
+    """Names that the vendor's macro would change: it takes an identifier, the list of regions the name."""
+    for name in wanted.windows if wanted.tree.macro else ():
+        if region_label(name) != name:
+            text = f"`{wanted.tree.macro}` cannot make a region called `{name}`"
+            yield UNSPELLABLE.at(wanted.origins[name], text, helps=("use letters, digits and `_`",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +81,15 @@ class _Wanted:
     origins: Mapping[str, Origin]
     order: tuple[str, ...]
     tree: HostTree
+
+    @property
+    def constants(self) -> Mapping[str, int]:
+        """The numbers behind the names that the vendor's macro is called with."""
+        rows: dict[str, int] = {}
+        for name, window in self.windows.items():
+            start, size = region_constants(name)
+            rows |= {start: window.start, size: window.size}
+        return rows
 
     @classmethod
     def of(cls, plan: Plan, tree: HostTree) -> "_Wanted":
@@ -78,7 +107,7 @@ def _document_faults(document: DtDocument, wanted: _Wanted) -> Iterator[Diagnost
     for span in document.errors:
         yield NOT_READABLE.at(span, "the rendered tree cannot be read here", "here")
     whole = Span(document.file, 0, 0)
-    said = {name: window for name, window, _ in _regions(document, wanted.tree)}
+    said = {name: window for name, window, _ in _regions(document, wanted)}
     for name, window in wanted.windows.items():
         if said.get(name) != window:
             text = f"region `{name}` is {said.get(name)} in the rendered tree, the plan says {window}"
@@ -98,12 +127,21 @@ def _document_faults(document: DtDocument, wanted: _Wanted) -> Iterator[Diagnost
 def _reserved(document: DtDocument) -> Iterator[DtNode]:
     for root in document.nodes:
         for node in root.walk():
-            if node.base_name == "reserved-memory":
-                yield from node.children
+            if node.base_name == "reserved-memory" or node.label == "{/reserved-memory}":
+                yield node
 
 
-def _regions(document: DtDocument, tree: HostTree) -> Iterator[tuple[str, AddressRange, DtNode]]:
-    for node in _reserved(document):
+def _regions(document: DtDocument, wanted: _Wanted) -> Iterator[tuple[str, AddressRange, Span]]:
+    tree = wanted.tree
+    names = {region_label(name): name for name in wanted.windows}
+    for call in (call for parent in _reserved(document) for call in parent.macros):
+        parts = macro_parts(call)
+        if parts is not None and call.name == tree.macro:
+            start, size = (expression_value(text, wanted.constants) for text in parts[1:])
+            window = AddressRange.fitting(start, size)
+            if window is not None:
+                yield names.get(parts[0], parts[0]), window, call.span
+    for node in (node for parent in _reserved(document) for node in parent.children):
         reg = node.property("reg")
         numbers = [cell.value for cell in reg.cells] if reg is not None else []
         if len(numbers) != tree.address_cells + tree.size_cells or None in numbers:
@@ -111,7 +149,7 @@ def _regions(document: DtDocument, tree: HostTree) -> Iterator[tuple[str, Addres
         known = [number or 0 for number in numbers]
         start = _joined(known[: tree.address_cells])
         size = _joined(known[tree.address_cells :])
-        yield node.base_name, AddressRange.sized(start, size), node
+        yield node.base_name, AddressRange.sized(start, size), node.span
 
 
 def _joined(cells: list[int]) -> int:
@@ -131,9 +169,9 @@ def _order(document: DtDocument) -> DtProperty | None:
 
 
 def _lines(document: DtDocument, wanted: _Wanted) -> Iterator[LineOrigin]:
-    for name, _, node in _regions(document, wanted.tree):
+    for name, _, span in _regions(document, wanted):
         places = wanted.origins[name].places if name in wanted.origins else ()
-        for line in range(node.span.line, node.span.end_position[0] + 1):
+        for line in range(span.line, span.end_position[0] + 1):
             yield LineOrigin(line=line, places=places)
     order = _order(document)
     if order is not None:
@@ -143,7 +181,8 @@ def _lines(document: DtDocument, wanted: _Wanted) -> Iterator[LineOrigin]:
 
 def _blob_faults(blob: Blob, wanted: _Wanted, whole: Span) -> Iterator[Diagnostic]:
     """The flattened tree must say the same: it is what a loader would read."""
-    reserved = blob.root.child("reserved-memory")
+    fragment = blob.root.child("fragment@0")
+    reserved = fragment.child("__overlay__") if fragment else blob.root.child("reserved-memory")
     said = dict(_blob_regions(reserved, wanted.tree)) if reserved is not None else {}
     if said != dict(wanted.windows):
         yield SAYS_OTHERWISE.at(whole, "the flattened tree has other regions than the plan")

@@ -12,17 +12,23 @@ _CELL = 1 << 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionView:
-    """One reserved-memory node: label, unit address and `reg` cells."""
+    """One reserved-memory node: its names, unit address, `reg` cells, and the constants of start and size."""
 
+    name: str
     label: str
     unit: str
     cells: str
+    start: str
+    size: str
     purpose: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeView:
-    """What `host.dtsi.j2` and `host.dts.j2` place. `order` is the ordered name list of the consumer node."""
+    """What the templates of the host tree place. `order` is the ordered name list of the consumer node.
+
+    `macro` makes a region; empty where a region is a node.
+    """
 
     title: str
     model: str
@@ -33,6 +39,7 @@ class TreeView:
     consumer_node: str
     memory_unit: str
     memory_cells: tuple[str, ...]
+    macro: str
     regions: tuple[RegionView, ...]
     order: str
 
@@ -54,17 +61,33 @@ def tree_view(plan: Plan, tree: HostTree) -> TreeView:
         consumer_node=tree.consumer.replace("_", "-"),
         memory_unit=f"{banks[0].start:x}" if banks else "0",
         memory_cells=tuple(cells(bank, tree) for bank in banks),
+        macro=tree.macro,
         regions=tuple(_region(region, tree, purposes[region.name]) for region in mine),
         order=", ".join(f'"{name}"' for name in owned),
     )
 
 
+def region_label(name: str) -> str:
+    """The label of the region `name`: a label has no `-` and no `.`."""
+    return name.replace("-", "_").replace(".", "_")
+
+
+def region_constants(name: str) -> tuple[str, str]:
+    """What headers of host memory maps call start and size of the region `name` (`__GVM_PMEM_START__`)."""
+    word = region_label(name).upper()
+    return f"__{word}_START__", f"__{word}_SIZE__"
+
+
 def _region(region: PlacedRegion, tree: HostTree, purpose: str) -> RegionView:
     window = region.window or AddressRange(0, 0)
+    start, size = region_constants(region.name)
     return RegionView(
-        label=region.name.replace("-", "_").replace(".", "_"),
+        name=region.name,
+        label=region_label(region.name),
         unit=f"{window.start:x}",
         cells=cells(window, tree),
+        start=start,
+        size=size,
         purpose=purpose.replace("*/", "* /"),
     )
 

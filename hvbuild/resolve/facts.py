@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from hvbuild.model.evidence import GuestFacts, GuestNeeds, ImageFacts
+from hvbuild.model.evidence import BootImage, GuestFacts, GuestNeeds, ImageFacts
 from hvbuild.model.plan import GuestPlan, HostPlan, PlacedRegion
 from hvbuild.model.stack import Stack
 from hvbuild.model.system import (
@@ -14,6 +14,7 @@ from hvbuild.model.system import (
     System,
 )
 from hvbuild.model.vm import Sched, Sporadic
+from hvbuild.resolve.imagesteps import image_limits
 
 
 def system_of(
@@ -75,6 +76,7 @@ def _host(
         services=_services(stack) if mine else None,
         launches=MappingProxyType(_launches(stack, guests)) if mine else None,
         image_files=frozenset(entry.path for entry in ours.entries) if ours is not None else None,
+        boot_image=_boot_image(stack, host) if host is not None else None,
         smmu=board.smmu,
         smmuman=stack.host.smmuman is not None if mine else None,
         gic=board.gic,
@@ -94,6 +96,19 @@ def _host(
             *(image.load.path for plan in guests for image in plan.guest.images if image.external),
         ),
         origin=stack.host.origin,
+    )
+
+
+def _boot_image(stack: Stack, host: HostPlan) -> BootImage:
+    loader = stack.board.loader
+    return BootImage(
+        address=host.image_base,
+        loaded_at=loader.address if loader is not None else None,
+        limits=image_limits(stack),
+        plain=not stack.host.image.base
+        and "+compress" not in host.virtual
+        and "compress=" not in host.virtual,
+        origin=loader.origin if loader is not None else stack.host.image.origin,
     )
 
 

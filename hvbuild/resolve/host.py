@@ -10,6 +10,7 @@ from hvbuild.model.host import HostFile, Service
 from hvbuild.model.plan import GuestPlan, HostPlan, Launch, Peer, PlacedRegion
 from hvbuild.model.stack import Stack
 from hvbuild.resolve.agreements import host_peers
+from hvbuild.resolve.guesttree import tree_names
 from hvbuild.resolve.hostfiles import restart_entries, restart_path, smmuman_entries, smmuman_service
 from hvbuild.resolve.hostrows import HostRow, host_rows
 from hvbuild.units import hex_address
@@ -178,10 +179,11 @@ def _entries(
             origin=plan.guest.origin,
         )
         for image in plan.guest.images:
-            if image.source:
+            source = tree_names(stack, plan.guest, catalog)[1] if image.generated else image.source
+            if source:
                 yield HostFile(
                     path=image.load.path,
-                    source=image.source,
+                    source=source,
                     mode="0644",
                     raw=True,
                     reason=f"loaded into guest `{plan.guest.name}`",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hvbuild.model.board import DiskStep
+from hvbuild.model.evidence import SizeLimit
 from hvbuild.model.stack import Stack
 from hvbuild.values import dataclass
 
@@ -27,6 +28,28 @@ def host_image(stack: Stack) -> str:
 def disk_artifact(step: DiskStep) -> str:
     """The name in the build folder of what a disk step reads."""
     return f"host/{step.template.removesuffix('.j2')}"
+
+
+def size_limits(stack: Stack) -> Iterator[tuple[str, SizeLimit]]:
+    """Each image that is limited in size, by its name in the build folder, with what limits it."""
+    for limit in image_limits(stack):
+        yield host_image(stack), limit
+    for step in stack.board.disk:
+        if step.max_size is not None:
+            limit = SizeLimit(size=step.max_size, what="its partition", origin=step.origin)
+            yield f"{IMAGE_FOLDER}/{step.output}", limit
+
+
+def image_limits(stack: Stack) -> tuple[SizeLimit, ...]:
+    """What limits the size of the host image: the stack's own word, and the flash partition of the board."""
+    image, loader = stack.host.image, stack.board.loader
+    limits = []
+    if image.max_size is not None:
+        limits.append(SizeLimit(size=image.max_size, what="`host.image.max_size`", origin=image.origin))
+    if loader is not None and loader.flash is not None:
+        what = f"the flash of `{stack.board.name}`"
+        limits.append(SizeLimit(size=loader.flash, what=what, origin=loader.origin))
+    return tuple(limits)
 
 
 def image_steps(stack: Stack) -> Iterator[ImageStep]:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from hvbuild.rules import (
     agreement,
+    boot_image,
     containment,
     devices,
     guest_side,
@@ -33,6 +34,7 @@ ALL_RULES: tuple[Rule, ...] = (
     *priorities.RULES,
     *partitions.RULES,
     *image.RULES,
+    *boot_image.RULES,
     *agreement.RULES,
     *guest_side.RULES,
 )

@@ -19,11 +19,13 @@ from builders import (
 from rule_case import fails, passes
 
 from hvbuild.model.evidence import (
+    BootImage,
     GuestCommand,
     GuestFacts,
     GuestNeeds,
     GuestTree,
     ImageFacts,
+    SizeLimit,
     TreeDevice,
     TreeRange,
 )
@@ -69,6 +71,14 @@ def an_image(**more: Any) -> tuple[ImageFacts, ...]:
     return (ImageFacts(**{"path": "/guests/la/Image", "origin": a_place(), **more}),)
 
 
+def booted(image: tuple[ImageFacts, ...] = (), **more: Any) -> System:
+    """A host whose boot image holds the guest's kernel."""
+    boot = BootImage(**{"address": 0x8_0000, "origin": a_place(), **more})
+    held = FILES | {"/guests/la/Image"}
+    return facts(vm=KERNEL, images=image, host={"boot_image": boot, "image_files": held})
+
+
+FLASH = SizeLimit(size=4096, what="the flash of `b`", origin=a_place())
 KERNEL = a_vm(loads=(load("/guests/la/Image"),))
 TREE = a_vm(loads=(load("/guests/la/Image"), load("/guests/la/la.dtb", "fdt")))
 
@@ -212,6 +222,23 @@ IMAGE = (
             vm=a_vm(loads=(load("/guests/la/Image"), load("/guests/la/la.dtb"))),
             images=an_image(path="/guests/la/la.dtb", kind="dtb"),
         ),
+    ),
+    fails("HV5014", "elsewhere", booted(loaded_at=0x4008_0000), "built for 0x80000", "puts it at 0x40080000"),
+    passes("HV5014", "there", booted(loaded_at=0x8_0000)),
+    passes("HV5014", "not-known", booted(loaded_at=None)),
+    passes("HV5014", "linked-where-the-boot-type-says", booted(address=None, loaded_at=0x8_0000)),
+    fails(
+        "HV5015",
+        "larger",
+        booted(an_image(size=4097), limits=(FLASH,), plain=True),
+        "4097 bytes, the flash of `b` takes 4096",
+    ),
+    passes("HV5015", "as-large", booted(an_image(size=4096), limits=(FLASH,), plain=True)),
+    passes("HV5015", "compressed", booted(an_image(size=4097), limits=(FLASH,))),
+    passes(
+        "HV5015",
+        "on-a-partition-of-its-own",
+        booted(an_image(path="/data/Image", size=4097), limits=(FLASH,), plain=True),
     ),
 )
 
