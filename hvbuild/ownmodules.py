@@ -1,12 +1,10 @@
 """Python modules of a project's own: what they hold by `MODULE:NAME`, their files, and where they fail."""
 
-import ast
 import importlib
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
-from traceback import walk_tb
 
 from hvbuild.project import PROJECT_FILE
 from hvbuild.source import SourceFile, Span
@@ -106,6 +104,8 @@ def _reach(module: str, folder: Path, found: set[Path]) -> None:
 
 def _imported(path: Path, package: str) -> Iterator[str]:
     """The modules that a file of `package` imports, as written; none where it is no Python."""
+    import ast  # noqa: PLC0415 - for projects with modules of their own
+
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
@@ -131,9 +131,13 @@ def fault_place(fault: BaseException) -> Span | None:
     """
     if isinstance(fault, SyntaxError) and fault.filename and fault.lineno:
         return line_of(fault.filename, fault.lineno)
-    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(fault.__traceback__)]
-    own = [(file, line) for file, line in frames if _is_own(file)]
-    return line_of(*own[-1]) if own else None
+    at, place = fault.__traceback__, None
+    while at is not None:
+        file = at.tb_frame.f_code.co_filename
+        if _is_own(file):
+            place = line_of(file, at.tb_lineno)
+        at = at.tb_next
+    return place
 
 
 def _is_own(file: str) -> bool:
