@@ -47,9 +47,14 @@ def _looked_for_in(folder: Path) -> None:
     It stays on the path: processes that play runs import the same modules, and take the path over from this
     one. Modules of another project that have a namesake in `folder` are forgotten.
     """
-    if str(folder) not in sys.path:
-        others = (i for i, entry in enumerate(sys.path) if entry and (Path(entry) / PROJECT_FILE).is_file())
-        sys.path.insert(next(others, len(sys.path)), str(folder))
+    own = str(folder)
+    known = sys.path.index(own) if own in sys.path else len(sys.path)
+    others = (
+        i for i, at in enumerate(sys.path) if at not in ("", own) and (Path(at) / PROJECT_FILE).is_file()
+    )
+    first = next(others, len(sys.path))
+    if own not in sys.path or first < known:
+        sys.path[:] = [*sys.path[:first], own, *(at for at in sys.path[first:] if at != own)]
         importlib.invalidate_caches()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -59,6 +64,8 @@ def _looked_for_in(folder: Path) -> None:
 
 def _is_of_another_project(name: str, file: Path, folder: Path) -> bool:
     parts = name.split(".")
+    if parts[0] == "__main__" or file.is_relative_to(_PACKAGE):
+        return False
     namesake = folder / parts[0]
     if not (namesake.is_dir() or namesake.with_name(f"{parts[0]}.py").is_file()):
         return False
