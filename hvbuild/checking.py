@@ -73,7 +73,7 @@ class Checker:
         self._cache = ParseCache(cache) if cache is not None else None
         self._memory: Memory = {}
         self._projects: dict[Path, ProjectFile] = {}
-        self._rules: dict[Path, OwnRules] = {}
+        self._rules: dict[Path, tuple[OwnRules, tuple[NamedDigest, ...]]] = {}
 
     def project(self, root: Path) -> ProjectFile:
         """What the project at `root` says for all its stacks."""
@@ -81,21 +81,23 @@ class Checker:
             self._projects[root] = read_project(root, Files(cache=self._cache, memory=self._memory))
         return self._projects[root]
 
-    def rules(self, root: Path) -> OwnRules:
-        """The rules of the project's own."""
+    def rules(self, root: Path) -> tuple[OwnRules, tuple[NamedDigest, ...]]:
+        """The rules of the project's own, and the modules that hold them."""
         if root not in self._rules:
-            self._rules[root] = rules_of_project(self.project(root), root)
+            project = self.project(root)
+            own = rules_of_project(project, root)
+            self._rules[root] = own, tuple(_modules(project, root))
         return self._rules[root]
 
     def check(self, place: StackPlace, variant: str) -> Checked:
         """The checked stack; CheckFailed with every fault of the stage that found an error."""
         project = self.project(place.root)
         below = project.under_stacks
-        own = self.rules(place.root)
+        own, modules = self.rules(place.root)
         layers = load_layers(place.file, variant, cache=self._cache, memory=self._memory, below=below)
         inputs = [
             *project.inputs,
-            *_modules(project, place.root),
+            *modules,
             *(NamedDigest(item.path, item.digest) for item in layers.inputs),
             *(NamedDigest(path.as_posix(), None) for path in layers.absent),
             *(NamedDigest(path.as_posix(), UNREAD) for path in layers.unreadable),

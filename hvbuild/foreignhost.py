@@ -93,7 +93,7 @@ def _joined(ours: HostFacts, theirs: HostFacts) -> HostFacts:
     """What the board and the stack say of the host, with what its own files tell of it."""
     return replace(
         ours,
-        regions=_regions(ours.regions or {}, theirs.regions or {}),
+        regions=_regions(ours, theirs.regions or {}),
         reserved=(*ours.reserved, *theirs.reserved),
         clusters=theirs.clusters,
         partitions=theirs.partitions,
@@ -108,15 +108,25 @@ def _joined(ours: HostFacts, theirs: HostFacts) -> HostFacts:
     )
 
 
-def _regions(ours: Mapping[str, HostRegion], theirs: Mapping[str, HostRegion]) -> Mapping[str, HostRegion]:
-    """Each region where the host's files put it, with what the stack alone knows: owner, purpose, sharing."""
+def _regions(host: HostFacts, theirs: Mapping[str, HostRegion]) -> Mapping[str, HostRegion]:
+    """Each region where the host's files put it, with what the stack alone knows: owner, purpose, sharing.
+
+    Their regions outside the RAM that the board's file knows of are theirs alone: on-chip memory, say.
+    """
+    ours = host.regions or {}
+    banks = [bank.window for bank in host.banks or () if bank.window is not None]
+    near = {
+        name: region
+        for name, region in theirs.items()
+        if region.window is None or not banks or any(bank.overlaps(region.window) for bank in banks)
+    }
     both = {
         name: replace(region, window=theirs[name].window, size=theirs[name].size or region.size)
         if name in theirs and theirs[name].window is not None
         else region
         for name, region in ours.items()
     }
-    return MappingProxyType({**theirs, **both})
+    return MappingProxyType({**near, **both})
 
 
 def _region_faults(plan: Plan, reading: HostReading) -> Iterator[Diagnostic]:

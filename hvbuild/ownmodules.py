@@ -1,12 +1,10 @@
 """Python modules of a project's own: what they hold by `MODULE:NAME`, their files, and where they fail."""
 
-import ast
 import importlib
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
-from traceback import walk_tb
 
 from hvbuild.project import PROJECT_FILE
 from hvbuild.source import SourceFile, Span
@@ -49,9 +47,14 @@ def _looked_for_in(folder: Path) -> None:
     It stays on the path: processes that play runs import the same modules, and take the path over from this
     one. Modules of another project that have a namesake in `folder` are forgotten.
     """
-    if str(folder) not in sys.path:
-        others = (i for i, entry in enumerate(sys.path) if entry and (Path(entry) / PROJECT_FILE).is_file())
-        sys.path.insert(next(others, len(sys.path)), str(folder))
+    own = str(folder)
+    known = sys.path.index(own) if own in sys.path else len(sys.path)
+    others = (
+        i for i, at in enumerate(sys.path) if at not in ("", own) and (Path(at) / PROJECT_FILE).is_file()
+    )
+    first = next(others, len(sys.path))
+    if own not in sys.path or first < known:
+        sys.path[:] = [*sys.path[:first], own, *(at for at in sys.path[first:] if at != own)]
         importlib.invalidate_caches()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -61,6 +64,8 @@ def _looked_for_in(folder: Path) -> None:
 
 def _is_of_another_project(name: str, file: Path, folder: Path) -> bool:
     parts = name.split(".")
+    if parts[0] == "__main__" or file.is_relative_to(_PACKAGE):
+        return False
     namesake = folder / parts[0]
     if not (namesake.is_dir() or namesake.with_name(f"{parts[0]}.py").is_file()):
         return False
@@ -106,6 +111,8 @@ def _reach(module: str, folder: Path, found: set[Path]) -> None:
 
 def _imported(path: Path, package: str) -> Iterator[str]:
     """The modules that a file of `package` imports, as written; none where it is no Python."""
+    import ast  # noqa: PLC0415 - for projects with modules of their own
+
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
@@ -131,9 +138,13 @@ def fault_place(fault: BaseException) -> Span | None:
     """
     if isinstance(fault, SyntaxError) and fault.filename and fault.lineno:
         return line_of(fault.filename, fault.lineno)
-    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(fault.__traceback__)]
-    own = [(file, line) for file, line in frames if _is_own(file)]
-    return line_of(*own[-1]) if own else None
+    at, place = fault.__traceback__, None
+    while at is not None:
+        file = at.tb_frame.f_code.co_filename
+        if _is_own(file):
+            place = line_of(file, at.tb_lineno)
+        at = at.tb_next
+    return place
 
 
 def _is_own(file: str) -> bool:

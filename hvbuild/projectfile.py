@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hvbuild.codes import codes_by_name
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.fileformat import format_fault
 from hvbuild.load.files import UNREADABLE, Files, Unreadable
@@ -11,11 +11,13 @@ from hvbuild.load.schema import shape_faults
 from hvbuild.load.tree import Mapping, Scalar
 from hvbuild.project import PROJECT_FILE
 from hvbuild.rules.allowance import Level
-from hvbuild.rules.own import NO_RULES, OwnRules, own_rules
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import RULES_OF, digest, rules_of
 from hvbuild.values import dataclass
 from hvbuild.verdicts import UNREAD, NamedDigest
+
+if TYPE_CHECKING:
+    from hvbuild.rules.own import OwnRules
 
 _FOR_STACKS = "vdev_types"
 
@@ -121,8 +123,12 @@ def _unreadable(path: Path, reading: Unreadable) -> Diagnostic:
     return UNREADABLE.at(place, f"the project file cannot be read: {reading.reason}")
 
 
-def rules_of_project(project: ProjectFile, root: Path) -> OwnRules:
+def rules_of_project(project: ProjectFile, root: Path) -> "OwnRules":
     """The rules that the project file in `root` names, with what is wrong with them."""
+    # What products there are is asked without any rule, and so without the model that rules look at.
+    from hvbuild.codes import codes_by_name  # noqa: PLC0415
+    from hvbuild.rules.own import NO_RULES, own_rules  # noqa: PLC0415
+
     if not project.rules:
         return NO_RULES
     return own_rules(((name.text, name.span) for name in project.rules), root, codes_by_name())

@@ -76,3 +76,21 @@ def test_rendering_does_not_import_the_certificates_library(stack: Path) -> None
 
     assert "jinja2" in answer["modules"]
     assert not (LIBRARIES - {"jinja2", "asyncio"}) & set(answer["modules"])
+
+
+PROJECT = """\
+format: 1
+matrix: [{stacks: [rpi4], boards: [rpi4]}]
+vdev_types: {acme-can: {window: 4KiB}}
+"""
+
+
+def test_a_project_file_costs_a_check_no_library(stack: Path) -> None:
+    root = stack.parents[1]
+    (root / "hvbuild.yaml").write_text(PROJECT)
+    cold = probed(stack, "check", "--matrix", str(root))
+    warm = probed(stack, "check", "--matrix", str(root))
+
+    assert "hvbuild.resolve.planner" in cold["modules"]
+    assert not LIBRARIES & set(cold["modules"])
+    assert not (LIBRARIES | MODEL - {"hvbuild.load.tree"}) & set(warm["modules"])

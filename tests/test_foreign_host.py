@@ -81,6 +81,21 @@ def test_the_hosts_files_are_held_against_our_guests(
     assert (code, "vendor/mifs.build" if of_the_text else "stacks/la/stack.yaml") in found()
 
 
+def test_what_the_host_keeps_elsewhere_is_its_own_affair(vendor: Path) -> None:
+    """On-chip memory, and what firmware keeps at the bottom of DDR: neither concerns our guest."""
+    others = "".join(
+        f"\t\t{name}@{base:x} {{\n\t\t\treg = <0x0 {base:#x} 0x1000>;\n\t\t\tno-map;\n\t\t}};\n"
+        for name, base in (("imem: imem", 0x10000000), ("xbl: xbl", 0x80000000))
+    )
+    change(vendor / "host.dtsi", "\t\tgvm_sysram1: ", f"{others}\t\tgvm_sysram1: ")
+    assert found() == []
+
+    change(vendor / "host.dtsi", "0x80000000 0x1000>", "0xc0001000 0x1000>")
+    change(vendor / "host.dtsi", "xbl@80000000", "xbl@c0001000")
+
+    assert found() == [("HV8628", "vendor/host.dtsi")]
+
+
 def test_a_file_that_is_not_there_is_told_and_missed(vendor: Path) -> None:
     file = vendor / "mifs.build"
     file.rename("away")

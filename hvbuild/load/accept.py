@@ -7,10 +7,12 @@ the same verdict.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+Json = dict[str, Any]
 Judge = Callable[[Any], bool]
+Named = Callable[[str], Judge]
 
 _SILENT = frozenset(
     {"$schema", "$id", "$defs", "title", "description", "examples", "default", "errorMessage"}
@@ -30,25 +32,43 @@ class Unknown(Exception):  # noqa: N818 - says what the keyword is
     """A schema uses a keyword that is not judged here."""
 
 
-def acceptor(document: dict[str, Any]) -> Judge | None:
-    """A function that is true for exactly the values without a fault; None for a schema it cannot judge."""
-    compiled: dict[str, Judge] = {}
-    definitions = document.get("$defs", {})
+def acceptor(document: Json, others: Mapping[str, Json] | None = None) -> Judge | None:
+    """A function that is true for exactly the values without a fault; None for a schema it cannot judge.
 
-    def named(reference: str) -> Judge:
-        name = reference.removeprefix("#/$defs/")
-        if name == reference or name not in definitions:
-            raise Unknown(reference)
-        if name not in compiled:
-            # A recursive schema finds this entry while it is still being made.
-            compiled[name] = lambda value: compiled[name](value)  # noqa: PLW0108 - replaced below
-            compiled[name] = _all(_judges(definitions[name], named))
-        return compiled[name]
+    `others` are the schemas that references may lead to, by file name.
+    """
+    compiled: dict[tuple[str, str], Judge] = {}
+    documents = {**(others or {}), "": document}
+
+    def within(file: str) -> Named:
+        def named(reference: str) -> Judge:
+            elsewhere, _, pointer = reference.partition("#")
+            key = (elsewhere or file, pointer)
+            if key not in compiled:
+                target, inside = _at(documents.get(key[0]), pointer), within(key[0])
+                # A recursive schema finds this entry while it is still being made.
+                compiled[key] = lambda value: compiled[key](value)  # noqa: PLW0108 - replaced below
+                compiled[key] = _all(_judges(target, inside))
+            return compiled[key]
+
+        return named
 
     try:
-        return _all(_judges(document, named))
+        return _all(_judges(document, within("")))
     except Unknown:
         return None
+
+
+def _at(document: Json | None, pointer: str) -> Json:
+    """What a plain JSON pointer like `/$defs/name` leads to."""
+    value: Any = document
+    for step in pointer.split("/")[1:]:
+        if not isinstance(value, dict) or step not in value:
+            raise Unknown(pointer)
+        value = value[step]
+    if not isinstance(value, dict):
+        raise Unknown(pointer)
+    return value
 
 
 def _all(judges: list[Judge]) -> Judge:
@@ -63,7 +83,7 @@ def _any(judges: list[Judge]) -> Judge:
     return lambda value: any(judge(value) for judge in held)
 
 
-def _judges(schema: dict[str, Any], named: Callable[[str], Judge]) -> list[Judge]:
+def _judges(schema: Json, named: Named) -> list[Judge]:
     judges: list[Judge] = []
     if _OF_OBJECTS & schema.keys():
         judges.append(_object(schema, named))
@@ -113,7 +133,7 @@ def _items(judge: Judge) -> Judge:
     return lambda value: not isinstance(value, list) or all(judge(item) for item in value)
 
 
-def _object(schema: dict[str, Any], named: Callable[[str], Judge]) -> Judge:
+def _object(schema: Json, named: Named) -> Judge:
     properties = {key: _all(_judges(inner, named)) for key, inner in schema.get("properties", {}).items()}
     required = frozenset(schema.get("required", ()))
     names = _all(_judges(schema["propertyNames"], named)) if "propertyNames" in schema else None

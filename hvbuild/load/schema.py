@@ -74,7 +74,9 @@ def validator_for(document: dict[str, Any]) -> Any:
 
 @cache
 def _acceptor(name: str) -> Judge | None:
-    return acceptor(schema(name))
+    # Of the others the project file alone speaks, of its devices.
+    others = {"stack.schema.json": schema("stack")} if name == "project" else {}
+    return acceptor(schema(name), others)
 
 
 @cache

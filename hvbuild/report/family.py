@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from hvbuild.diagnostics import Severity
-from hvbuild.family import Departure
 from hvbuild.matrix import Product
 from hvbuild.report.style import PLAIN, Role, Style
 from hvbuild.report.tables import Row, table
 from hvbuild.verdicts import Verdict
+
+if TYPE_CHECKING:
+    # The family compares plans; a table of verdicts that are known needs none.
+    from hvbuild.family import Departure
 
 MATRIX_FORMAT = "hvbuild-matrix/1"
 _MOST_NAMES = 4
@@ -16,7 +20,7 @@ _MOST_NAMES = 4
 Answers = Sequence[tuple[Product, Verdict]]
 
 
-def family_text(answers: Answers, departures: Sequence[Departure], style: Style = PLAIN) -> str:
+def family_text(answers: Answers, departures: Sequence["Departure"], style: Style = PLAIN) -> str:
     """The facts in which the products differ, one product a line; then what departs in each stack."""
     columns = tuple(dict.fromkeys(name for _, verdict in answers for name, _ in verdict.facts))
     facts = [dict(verdict.facts) for _, verdict in answers]
@@ -49,7 +53,7 @@ def _many(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def _departures(found: Sequence[Departure], style: Style) -> str:
+def _departures(found: Sequence["Departure"], style: Style) -> str:
     rows = [Row((_names(each.products), each.because, each.subject, each.text)) for each in found]
     return table(("in", "because of", "where", "what"), rows, style)
 
@@ -72,7 +76,7 @@ def _said(verdict: Verdict) -> str:
     return ", ".join(words) or "clean"
 
 
-def family_json(answers: Answers, departures: Sequence[Departure]) -> Mapping[str, object]:
+def family_json(answers: Answers, departures: Sequence["Departure"]) -> Mapping[str, object]:
     """The same for programs."""
     products = [
         {

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 
 from hvbuild.load.accept import acceptor
 from hvbuild.load.layers import load_layers
-from hvbuild.load.schema import schema, without_references
+from hvbuild.load.schema import schema, validator_for, without_references
 from hvbuild.load.tree import plain
 from hvbuild.project import project_stacks
 from hvbuild.shipped import shipped_schemas
@@ -49,11 +48,14 @@ def documents() -> Iterator[tuple[str, Any]]:
         assert layers.board is not None
         yield "stack", plain(layers.stack)
         yield "board", plain(layers.board)
+    for example in schema("project")["examples"]:
+        yield "project", example
 
 
 SHIPPED = list(documents())
-JUDGES = {name: acceptor(schema(name)) for name in shipped_schemas()}
-LIBRARY = {name: Draft202012Validator(without_references(schema(name))) for name in shipped_schemas()}
+OTHERS = {"stack.schema.json": schema("stack")}
+JUDGES = {name: acceptor(schema(name), OTHERS) for name in shipped_schemas()}
+LIBRARY = {name: validator_for(without_references(schema(name))) for name in shipped_schemas()}
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -74,7 +76,7 @@ def copied(value: Any) -> Any:
     return [copied(inner) for inner in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("name", ["stack", "board"])
+@pytest.mark.parametrize("name", ["stack", "board", "project"])
 def test_the_schemas_of_a_check_can_be_judged(name: str) -> None:
     assert JUDGES[name] is not None
 

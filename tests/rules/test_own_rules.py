@@ -312,6 +312,10 @@ def test_two_projects_of_one_process_keep_their_rules_apart(here: Site) -> None:
     here.forget()
     again = say("check", other / here.folder, "--format", "json").data["diagnostics"]
     assert [row["code"] for row in again] == ["HV9777"]
+    # Each in turn, and the first of them once more.
+    assert [each.code for each in diagnostics(here.folder)] == ["HV9001"]
+    assert [each.code for each in diagnostics(other / here.folder)] == ["HV9777"]
+    assert [each.code for each in diagnostics(here.folder)] == ["HV9001"]
 
 
 def test_the_example_of_the_public_module_is_a_rule_that_fires(here: Site) -> None:
