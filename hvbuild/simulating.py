@@ -44,9 +44,21 @@ NOT_UP = Code(
     meaning="In a simulated boot a guest did not come up: its qvm ended, or what it needs is not there.",
     source="QNX Hypervisor 7.1, qvm exit codes; the boot as hvbuild models it",
 )
-CODES = (STARVED, LOCK_HOLDER, LATE, NOT_UP)
+WATCHDOG = Code(
+    code="HV7047",
+    name="watchdog-ran-out",
+    severity=Severity.WARNING,
+    meaning="In a simulated run a guest did not kick its watchdog in time, and its action followed.",
+    source="QNX Hypervisor 7.1, vdev wdt-sp805: counts down twice; a period of 1 s is assumed",
+)
+CODES = (STARVED, LOCK_HOLDER, LATE, NOT_UP, WATCHDOG)
 SECOND = Nanoseconds(1_000_000_000)
-_CODE_OF = {Kind.STARVED: STARVED, Kind.LOCK_HOLDER: LOCK_HOLDER, Kind.LATE: LATE}
+_CODE_OF = {
+    Kind.STARVED: STARVED,
+    Kind.LOCK_HOLDER: LOCK_HOLDER,
+    Kind.LATE: LATE,
+    Kind.WATCHDOG: WATCHDOG,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -413,6 +413,28 @@ def test_a_guest_that_halts_in_place_keeps_its_pcpu(tmp_path: Path) -> None:
     assert "starved" in {row["kind"] for row in answer["findings"]}
 
 
+def test_a_watchdog_that_nobody_kicks_acts_after_two_periods(tmp_path: Path) -> None:
+    """Starved from 0 on, the guest warns after 1 s and ends after 2; kicked in time, it does neither."""
+    watchdog = "    vdevs:\n      - {{name: dog, type: wdt-sp805, loc: auto{}}}\n"
+    gic = "    vdevs:\n      - {name: gic, type: gic, anonymous: true, version: 3}\n"
+    rows = {}
+    for action in ("", ", action: fiq"):
+        text = guest("a", "{sched: 10r, runmask: [1]}", LOAD, 0x80000000)
+        text = text.replace(gic, gic + watchdog.format(action).partition("\n")[2])
+        hog = guest("b", "{sched: 20r, runmask: [1]}", "{pattern: busy}", 0x80000000)
+        calm = guest("b", "{sched: 20r, runmask: [2]}", "{pattern: busy}", 0x80000000)
+        place = write(tmp_path / (action[-3:] or "plain"), stack(text, hog))
+        rows[action] = simulated(place, "--until", "3s")
+        assert simulated(write(tmp_path / "calm", stack(text, calm)), "--until", "3s")["findings"] == []
+        assert "HV7047" not in str(simulated(place, "--until", "1999ms"))
+    ended, told = (next(d for d in row["diagnostics"] if d["code"] == "HV7047") for row in rows.values())
+
+    assert "for 2000 ms: it acts at 2000 ms (`terminate`), and its qvm exits 4" in ended["message"]
+    assert told["message"].endswith("it acts at 2000 ms (`fiq`)")
+    kinds = [row for row in rows[""]["findings"] if row["kind"] == "watchdog ran out"]
+    assert [(row["thread"], row["instead"], row["to_ns"]) for row in kinds] == [("a/0", "b/0", 2000 * MS)]
+
+
 VDEVS = """\
       - {name: disk, type: virtio-blk, loc: 0x1c0d0000, intr: "gic:41", hostdev: /dev/x}
       - {name: uart, type: pl011, loc: 0x1c090000, intr: "gic:37", hostdev: ">-"}
@@ -429,11 +451,11 @@ def test_operations_on_vdevs_take_what_the_table_says(tmp_path: Path) -> None:
     (thread,) = data["threads"]
     vdev, interrupt = 5000, 1500 + 150 + 1500  # of `el2-host` at 1 GHz
 
-    assert thread["exits"] == {"timer": 10, "vdev": 10 * (4 + 2 * 3 + 5 * 2), "interrupt": 20, "halt": 10}
-    assert thread["observed_exit_ns"] == 10 * (20 * vdev + 2 * interrupt + 3800 + 3500)
+    assert thread["exits"] == {"timer": 10, "vdev": 10 * (4 + 2 * 3 + 5), "interrupt": 20, "halt": 10}
+    assert thread["observed_exit_ns"] == 10 * (15 * vdev + 2 * interrupt + 3800 + 3500)
     assert [(row["operation"], row["registers"], row["interrupts"]) for row in thread["operations"]] == [
         ("disk.request", 3, 1),
-        ("uart.byte", 2, 0),
+        ("uart.byte", 1, 0),
     ]
     table = say("explain", "model", "--format", "json").data["operations"]
     known = {(row["vdev"], row["operation"]): row["from"] for row in table}

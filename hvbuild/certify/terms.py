@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hvbuild.machine.backends import WATCHDOG_NS
 from hvbuild.machine.costs import CostTable, Level, cost_table
 from hvbuild.machine.exits import CAUSES, Cause, exit_ns
 from hvbuild.machine.exits import Terms as ExitTerms
@@ -22,7 +23,7 @@ class Term:
 _LIMITS = (
     Term(
         name="watchdog-timeout",
-        value=1_000_000_000,
+        value=WATCHDOG_NS,
         unit="ns",
         source="assumed: the guest programs 1 s or more; the device fires after twice that (QNX, "
         "vdev wdt-sp805)",

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from hvbuild.machine.ending import ENDINGS, Ending, Way
-from hvbuild.machine.exits import Terms, operation
+from hvbuild.machine.exits import operation
 from hvbuild.machine.program import Action, Await, Give, Operate, Serve, TakeInterrupt
 from hvbuild.units import Nanoseconds
 
@@ -52,14 +52,12 @@ class Exchange:
 _NOTIFY = 1  # the register access that starts a request: QueueNotify, data or doorbell register
 
 
-def request(
-    terms: Terms, vdev: str, name: str, work: Nanoseconds, served: Served, *, client: int, server: int
-) -> Exchange:
+def request(vdev: str, name: str, work: Nanoseconds, served: Served, *, client: int, server: int) -> Exchange:
     """One `name` on `vdev` whose back end works for `work`; `client` and `server` are thread ids.
 
     Handed over, the vCPU waits for the answer as a guest's driver does: halted, until the interrupt.
     """
-    row = operation(terms, vdev, name)
+    row = operation(vdev, name)
     if served is Served.IN_VCPU:
         return Exchange(client=(Operate(vdev=vdev, name=name), Serve(ns=work)))
     asking: tuple[Action, ...] = (_registers(vdev, min(_NOTIFY, row.registers)), Give(target=server), Await())
@@ -101,6 +99,8 @@ def notification(receivers: Sequence[int]) -> tuple[tuple[Action, ...], tuple[Ac
     return (Operate(vdev="shmem", name="notify"), *wake), (Await(), Operate(vdev="shmem", name="notified"))
 
 
+# What a guest programs is its own; where nobody says, this is what certificates and runs take.
+WATCHDOG_NS = 1_000_000_000
 # How many periods pass without a kick before a watchdog acts: the SP805 counts down twice, first an
 # interrupt, then the action (QNX Hypervisor 7.1 `vdev wdt-sp805`); the IB700 once (device).
 WATCHDOG_PERIODS: Mapping[str, int] = MappingProxyType({"wdt-sp805": 2, "wdt-ib700": 1})

@@ -5,7 +5,7 @@ architecture for what traps. A vdev's code runs in the vCPU's own thread, so an 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -95,15 +95,11 @@ SGI_GICV2 = ("gicd", "ipi")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How a VM's exits are taken: costs, interrupt controller, and what its configuration says of halting.
-
-    `registers_of` are the catalogue's counts of trapped accesses, by `vdev.operation`; they come first.
-    """
+    """How a VM's exits are taken: costs, interrupt controller, and what its configuration says of halting."""
 
     costs: CostTable
     gic: int = 3
     exit_on_halt: bool = True
-    registers_of: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def list_registers(self) -> int:
@@ -111,16 +107,15 @@ class Terms:
         return GIC_400_LIST_REGISTERS if self.gic == 2 else GIC_V3_LIST_REGISTERS
 
 
-def operation(terms: Terms, vdev: str, name: str) -> Operation:
-    """What one `name` on a vdev of type `vdev` does; KeyError where neither catalogue nor table knows it."""
+def operation(vdev: str, name: str) -> Operation:
+    """What one `name` on a vdev of type `vdev` does; KeyError where the table does not know it.
+
+    Every vdev traps on each of its registers, so `register` is known of all.
+    """
     kind = vdev_kind(vdev)
-    own = terms.registers_of.get(f"{kind}.{name}", 1 if name == "register" else None)
-    known = OPERATIONS.get((kind, name))
-    if own is None:
-        return OPERATIONS[kind, name]
-    if known is not None:
-        return replace(known, registers=own, source="catalogue")
-    return Operation(vdev=kind, name=name, registers=own, interrupts=0, source="catalogue")
+    if name == "register":
+        return Operation(vdev=kind, name=name, registers=1, interrupts=0, source="each register traps")
+    return OPERATIONS[kind, name]
 
 
 def exit_ns(terms: Terms, cause: Cause) -> int:

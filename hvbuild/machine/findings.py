@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from hvbuild.machine.backends import WATCHDOG_NS, WATCHDOG_PERIODS, Expiry, watchdog
 from hvbuild.machine.course import course, main_blocker, remedy
 from hvbuild.machine.measures import (
     LockHolderPreemption,
@@ -18,7 +19,7 @@ from hvbuild.machine.measures import (
 from hvbuild.machine.parts import Part
 from hvbuild.machine.simulation import Simulation
 from hvbuild.source import Origin
-from hvbuild.units import duration_text, milliseconds
+from hvbuild.units import Nanoseconds, duration_text, milliseconds
 
 # Ready and not running for so long is no longer sharing: the default averaging window, within which QNX
 # evens out what threads get (Adaptive Partitioning User's Guide: 100 ms).
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     STARVED = "starved"
     LOCK_HOLDER = "lock holder preempted"
     LATE = "bound missed"
+    WATCHDOG = "watchdog ran out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ def findings(run: Simulation) -> tuple[Seen, ...]:
     starved = tuple(_starved(run))
     names = {seen.thread for seen in starved}
     late = (seen for seen in _late(run) if seen.thread not in names)
-    found = [*starved, *late, *_lock_holders(run)]
+    found = [*starved, *late, *_lock_holders(run), *_watchdogs(run)]
     return tuple(sorted(found, key=lambda seen: (seen.window.start, seen.thread, seen.kind, seen.instead)))
 
 
@@ -68,6 +70,36 @@ def _starved(run: Simulation) -> Iterator[Seen]:
         what = f"`{name}` is ready for {milliseconds(window.length)} without running"
         opening = f"{part.thread.spelled} is ready from {milliseconds(window.start)} {end}"
         yield _waiting(run, part, window, _Words(Kind.STARVED, what, opening))
+
+
+def _watchdogs(run: Simulation) -> Iterator[Seen]:
+    """Watchdogs that acted: their guests kick them whenever vCPU 0 has done an activation."""
+    horizon = run.schedule.scenario.horizon_ns
+    parts = {part.thread.name: part for part in run.parts}
+    for vm in run.bench.system.vms:
+        part = parts.get(f"{vm.label}/0")
+        if part is None:
+            continue
+        kicks = [job.done for job in run.jobs.get(part.thread.name, ()) if job.done is not None]
+        for vdev in vm.vdevs:
+            if vdev.type.removesuffix("-safety") in WATCHDOG_PERIODS:
+                chosen = vdev.option("action")
+                action = chosen.values[0] if chosen is not None and chosen.values else "terminate"
+                expiry = watchdog(vdev.type, Nanoseconds(WATCHDOG_NS), kicks, until=horizon, action=action)
+                if expiry is not None:
+                    yield _expired(run, part, expiry)
+
+
+def _expired(run: Simulation, part: Part, expiry: Expiry) -> Seen:
+    periods = 1 if expiry.warned_ns is None else 2
+    window = Window(start=expiry.acted_ns - periods * WATCHDOG_NS, end=expiry.acted_ns)
+    code = f", and its qvm exits {expiry.ending.code}" if expiry.ending is not None else ""
+    what = (
+        f"nobody kicks the watchdog of guest `{part.thread.guest}` for {milliseconds(window.length)}: "
+        f"it acts at {milliseconds(expiry.acted_ns)} (`{expiry.action}`){code}"
+    )
+    opening = f"{part.thread.spelled} kicks it whenever it has done its work"
+    return _waiting(run, part, window, _Words(Kind.WATCHDOG, what, opening))
 
 
 def _bound_ns(part: Part) -> int:

@@ -213,7 +213,7 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             cause = access_cause(action.access, memory)
             yield from (_Piece(cause=cause) for _ in range(action.count if cause is not None else 0))
         case Operate():
-            yield from _operate(action, terms)
+            yield from _operate(action)
         case Halt():
             yield from _halt(action, terms)
         case Call():
@@ -262,8 +262,8 @@ def access_cause(access: Access, memory: GuestMemory | None) -> Cause | None:
     return Cause.FAULT
 
 
-def _operate(action: Operate, terms: Terms) -> Iterator[_Piece]:
-    row = operation(terms, action.vdev, action.name)
+def _operate(action: Operate) -> Iterator[_Piece]:
+    row = operation(action.vdev, action.name)
     for _ in range(action.count):
         yield from (_Piece(cause=Cause.PORT if row.ports else Cause.VDEV) for _ in range(row.registers))
         yield from (_Piece(cause=Cause.INTERRUPT) for _ in range(row.interrupts))

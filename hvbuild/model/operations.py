@@ -28,12 +28,22 @@ class Operation:
 _VIRTIO = "VIRTIO 1.1, MMIO transport: QueueNotify; then InterruptStatus and InterruptACK for each interrupt"
 _OPERATIONS = (
     Operation(
-        vdev="pl011", name="byte", registers=2, interrupts=0, source="PL011: flag register, data register"
+        vdev="pl011",
+        name="byte",
+        registers=1,
+        interrupts=0,
+        source="catalogue, vdev pl011: one for each byte; its flags are read once for a FIFO",
     ),
     Operation(
         vdev="pl011", name="byte-in", registers=3, interrupts=1, source="PL011: masked status, data, clear"
     ),
-    Operation(vdev="ser8250", name="byte", registers=2, interrupts=0, source="16550: line status, transmit"),
+    Operation(
+        vdev="ser8250",
+        name="byte",
+        registers=1,
+        interrupts=0,
+        source="catalogue, vdev ser8250: one for each byte; its status is read once for a FIFO",
+    ),
     Operation(
         vdev="ser8250", name="byte-in", registers=3, interrupts=1, source="16550: IIR, data, line status"
     ),

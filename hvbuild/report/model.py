@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from hvbuild.machine.costs import DEFAULT_COSTS
+from hvbuild.machine.ending import ENDINGS
 from hvbuild.machine.exits import CAUSES
 from hvbuild.model.operations import OPERATIONS
 from hvbuild.report.tables import Row, table
@@ -10,9 +11,10 @@ from hvbuild.report.tables import Row, table
 _TITLES = {
     "exits": "why a guest is left, and what an exit consists of besides `exit-entry`",
     "costs": "what things cost where the board does not say, by class of host",
+    "endings": "how a VM ends, and what its qvm then exits with",
     "operations": "what an operation of a driver takes: trapped registers, and interrupts that answer",
 }
-_NUMBERS = ("low", "typical", "high", "registers", "interrupts")
+_NUMBERS = ("exit code", "low", "typical", "high", "registers", "interrupts")
 
 Rows = Sequence[dict[str, object]]
 
@@ -52,6 +54,21 @@ def cost_rows() -> Rows:
 def _is_shared(name: str) -> bool:
     found = [row for rows in DEFAULT_COSTS.values() for row in rows if row.name == name]
     return len(found) == len(DEFAULT_COSTS) and all(row == found[0] for row in found)
+
+
+def ending_rows() -> Rows:
+    """A row for each way in which a VM ends."""
+    return [
+        {
+            "way": way.value,
+            "exit code": row.code,
+            "only on": row.architecture,
+            "by": "the guest" if row.by_guest else "the host",
+            "again": "its launcher may start it again" if row.restarts else "",
+            "from": row.source,
+        }
+        for way, row in ENDINGS.items()
+    ]
 
 
 def operation_rows() -> Rows:

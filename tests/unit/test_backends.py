@@ -57,7 +57,7 @@ def played(programs: list[tuple[tuple[Action, ...], int, bool]], terms: Terms, c
 
 @pytest.mark.parametrize("served", Served)
 def test_a_request_makes_the_same_exits_wherever_it_is_served(served: Served) -> None:
-    exchange = request(TERMS, "virtio-blk", "request", Nanoseconds(MS), served, client=0, server=1)
+    exchange = request("virtio-blk", "request", Nanoseconds(MS), served, client=0, server=1)
     tally = compile_program(exchange.client, TERMS).tally
 
     assert tally.counts == {Cause.VDEV: 3, Cause.INTERRUPT: 1}
@@ -65,7 +65,7 @@ def test_a_request_makes_the_same_exits_wherever_it_is_served(served: Served) ->
 
 
 def test_work_in_the_vcpu_thread_is_host_work_of_the_vcpu() -> None:
-    exchange = request(TERMS, "virtio-blk", "request", Nanoseconds(MS), Served.IN_VCPU, client=0, server=1)
+    exchange = request("virtio-blk", "request", Nanoseconds(MS), Served.IN_VCPU, client=0, server=1)
     schedule = played([((*exchange.client, Work(ns=Nanoseconds(100))), 10, False)], TERMS)
     exits = 3 * exit_ns(TERMS, Cause.VDEV) + exit_ns(TERMS, Cause.INTERRUPT)
 
@@ -73,7 +73,7 @@ def test_work_in_the_vcpu_thread_is_host_work_of_the_vcpu() -> None:
 
 
 def test_work_handed_over_runs_on_the_other_thread_and_the_vcpu_waits() -> None:
-    exchange = request(FREE, "virtio-blk", "request", Nanoseconds(MS), Served.BY_VDEV, client=0, server=1)
+    exchange = request("virtio-blk", "request", Nanoseconds(MS), Served.BY_VDEV, client=0, server=1)
     client = (Work(ns=Nanoseconds(500)), *exchange.client, Work(ns=Nanoseconds(300)))
     schedule = played([(client, 10, False), (exchange.server, 20, True)], FREE)
     mine = [(s.start, s.end) for s in schedule.segments if s.thread == 0]
