@@ -400,3 +400,14 @@ def test_words_of_a_device_from_elsewhere_come_through_around_what_is_known(
     made = adopted(tmp_path, f"{ARM}vdev wonder {words}\n")
 
     assert difference(tmp_path / "la.qvmconf", made.folder, "la") == "same\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["vdev ioapic loc 0xf8000000 intr apic", "pass loc io:0x3f8,8", "set legacy-free on"]
+)
+def test_what_the_board_cannot_have_is_refused_before_anything_is_written(line: str, tmp_path: Path) -> None:
+    with pytest.raises(StackInvalid) as refused:
+        adopted(tmp_path, f"{ARM}{line}\n", board="rpi4")
+
+    assert [each.code for each in refused.value.diagnostics] == ["HV8022"]
+    assert not (tmp_path / "stack").exists()

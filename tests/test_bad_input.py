@@ -143,6 +143,18 @@ def test_a_file_that_can_be_read_again_is_read_again(
     assert said == [["HV0022"], missing, []]
 
 
+def test_a_fault_in_a_part_that_two_guests_take_in_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    guests = "".join(f"  {name}: {{use: ../../parts/guest.yaml}}\n" for name in ("la", "lb"))
+    stack = GOOD.partition("  la:")[0] + guests
+    part = b"format: 1\nbody: {cpus: [{shed: 10r}]}\n"
+    files = {"stacks/la/stack.yaml": stack.encode(), "parts/guest.yaml": part}
+    _write_project(tmp_path, monkeypatch, files)
+
+    assert _codes("check", capsys) == ["HV1001"]
+
+
 def _write_project(root: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, bytes]) -> None:
     monkeypatch.chdir(root)
     monkeypatch.setenv("HVBUILD_CACHE", str(root / "cache"))

@@ -53,10 +53,15 @@ def shape_faults(tree: Mapping, name: str) -> tuple[Diagnostic, ...]:
 
 
 def faults_against(tree: Mapping, validator: Any) -> tuple[Diagnostic, ...]:
-    """The faults of `tree` that `validator` finds, each value's most telling one, ordered by place."""
+    """The faults of `tree` that `validator` finds, each value's most telling one, ordered by place.
+
+    What stands in a part that several places take in is one fault, told at the first of them.
+    """
     found = [worded(tree, fault) for fault in _telling(validator.iter_errors(plain(tree)))]
-    flat = {fault: None for faults in found for fault in faults}
-    return tuple(sorted(flat, key=lambda fault: fault.sort_key))
+    first: dict[object, Diagnostic] = {}
+    for fault in (fault for faults in found for fault in faults):
+        first.setdefault(fault.sort_key, fault)
+    return tuple(sorted(first.values(), key=lambda fault: fault.sort_key))
 
 
 def validator_for(document: dict[str, Any]) -> Any:

@@ -132,24 +132,19 @@ class _Bound(NamedTuple):
     family: str
     what: str
     place: Span
-    vdev: bool
 
 
 def _one_architecture(
     documents: Sequence[Document], catalog: Catalog, architecture: str | None
 ) -> Iterator[Diagnostic]:
-    """What belongs to another architecture than the host, or than most of the VM where no host is known.
-
-    Devices against a known host are the business of a rule that stacks share.
-    """
+    """What belongs to another architecture than the host, or than most of the VM where no host is known."""
     bound = [item for document in documents for entry in document.entries for item in _bound(entry, catalog)]
     family = _FAMILY.get(architecture or "")
-    said = family
     if family is None and bound:
         families = [item.family for item in bound]
         family = max(("arm", "x86"), key=lambda name: (families.count(name), families[0] == name))
     for item in bound:
-        if item.family != family and not (item.vdev and said):
+        if item.family != family:
             peer = next((each for each in bound if each.family == family), None)
             yield WRONG_ARCHITECTURE.at(
                 item.place,
@@ -164,18 +159,18 @@ def _bound(entry: Entry, catalog: Catalog) -> Iterator[_Bound]:
         return
     if entry.name == "vdev" and (row := row_of_vdev(catalog, entry)) is not None:
         if row.architecture and not row.addon and not row.third_party:
-            yield _Bound(row.architecture, f"virtual device `{row.name}`", entry.span, True)
+            yield _Bound(row.architecture, f"virtual device `{row.name}`", entry.span)
     elif entry.name == "set" and entry.arguments:
         variable = catalog.variable(entry.arguments[0].value)
         if variable is not None and variable.architecture:
             what = f"variable `{variable.name}`"
-            yield _Bound(variable.architecture, what, entry.arguments[0].span, False)
+            yield _Bound(variable.architecture, what, entry.arguments[0].span)
     elif entry.name == "loc" and any(token.value.startswith("io:") for token in entry.arguments):
-        yield _Bound("x86", f"port `{entry.arguments[0].value}`", entry.arguments[0].span, False)
+        yield _Bound("x86", f"port `{entry.arguments[0].value}`", entry.arguments[0].span)
     elif entry.prefix is not None:
         yield from _bound_blob(entry, catalog.blobs.get(entry.prefix.value, ()))
 
 
 def _bound_blob(entry: Entry, rows: Sequence[Row]) -> Iterator[_Bound]:
     if entry.prefix is not None and rows and rows[0].architecture:
-        yield _Bound(rows[0].architecture, f"`{rows[0].name}`", entry.prefix.span, False)
+        yield _Bound(rows[0].architecture, f"`{rows[0].name}`", entry.prefix.span)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 
+from hvbuild.catalog_rows import OptionRow
 from hvbuild.diagnostics import Severity, other
+from hvbuild.formats.qvmconf_codes import BARE_NUMBER, DEPRECATED, ODD_NUMBER
+from hvbuild.meaning.options import Terms, judge_option
+from hvbuild.meaning.words import Piece
 from hvbuild.model.vm import Option, Vdev
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene
 from hvbuild.rules.wording import listed
-from hvbuild.source import Origin
-from hvbuild.units import is_page_aligned, read_number, read_qvm_length, size_text
+from hvbuild.source import Origin, SourceFile, Span
+from hvbuild.units import is_page_aligned, read_qvm_length, size_text
 
 _NETWORK = "QNX Hypervisor 7.1, Networking: addresses are unique on a segment and locally administered"
 _SHMEM = "QNX Hypervisor 7.1, vdev shmem"
@@ -249,27 +253,46 @@ def vdev_option_needs_another(scene: VmScene) -> Iterator[Finding]:
 def vdev_option_value(scene: VmScene) -> Iterator[Finding]:
     """A device option has a value that the device, or the release, does not take.
 
-    Such as `version 2` of a GIC on 8.0 before 8.0.4, or a number outside its bounds.
+    Such as `version 2` of a GIC on 8.0 before 8.0.4, a number outside its bounds, no value or one too many.
     """
     catalog, target = scene.scene.catalog, scene.system.target
     for vdev in scene.vm.vdevs:
+        once: set[str] = set()
         for option in vdev.options:
             row = catalog.vdev_option(vdev.type, option.key, target)
-            value = option.values[0] if option.values else ""
-            if row is None or not value or catalog.vdev(vdev.type) is None:
+            if row is None or option.carried:
                 continue
-            number = read_number(value)
-            why = ""
-            if row.values and value not in row.values and number not in map(read_number, row.values):
-                why = f"takes {listed(row.values)}" + (f" on `{target}`" if row.releases and target else "")
-            elif row.bounds and number is not None and not row.bounds[0] <= number <= row.bounds[1]:
-                why = f"takes {row.bounds[0]} to {row.bounds[1]}"
-            if why:
+            said = " ".join((option.key, *option.values))
+            again = option.key in once and row.repeat == "last"
+            once.add(option.key)
+            for why, severity in _not_taken(row, option, again, Terms(catalog, target)):
                 yield found(
                     option.origin or vdev.origin,
-                    f"`{vdev.label}` of {scene.text} does not take `{option.key} {value}`",
+                    f"`{vdev.label}` of {scene.text} does not take `{said}`",
                     why,
+                    severity=severity,
                 )
+
+
+def _not_taken(
+    row: OptionRow, option: Option, again: bool, terms: Terms
+) -> Iterator[tuple[str, Severity | None]]:
+    """Why qvm would not take an option as it stands: the reason of whoever reads it in a file."""
+    if again:
+        yield f"`{row.name}` holds one value", None
+    elif len(option.values) != len(row.forms):
+        wanted = {0: "no value", 1: "one value"}.get(len(row.forms), f"{len(row.forms)} words")
+        yield f"`{row.name}` takes {wanted}", None
+    else:
+        place = Span(SourceFile("", ""), 0, 0)
+        judge_option(row, tuple(Piece(value, place) for value in option.values), place, terms)
+        for fault in terms.faults:
+            if fault.code not in _OF_SPELLING:
+                yield fault.message.removesuffix("; qvm refuses this"), fault.severity
+
+
+# How a value is spelled is for whoever wrote it; that an option is outdated is told where it is read.
+_OF_SPELLING = frozenset(code.code for code in (BARE_NUMBER, ODD_NUMBER, DEPRECATED))
 
 
 RULES = (

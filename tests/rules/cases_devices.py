@@ -17,7 +17,7 @@ from builders import (
 from rule_case import fails, passes
 
 from hvbuild.model.system import System
-from hvbuild.model.vm import PassInterrupt, PassPci, Space
+from hvbuild.model.vm import PassInterrupt, PassPci, Space, Vdev
 from hvbuild.ranges import AddressRange
 
 UART = vdev("pl011", 0x1C09_0000, 37)
@@ -378,6 +378,10 @@ def shmem(*vms: dict[str, Any]) -> System:
     return a_system(*(a_vm(f"g{i}", vdevs=(vdev("shmem", **options),)) for i, options in enumerate(vms)))
 
 
+def _net(**options: str) -> Vdev:
+    return vdev("virtio-net", 0x1C0C_0000, 40, peer="/dev/vdevpeers/vp0", **options)  # type: ignore[arg-type]
+
+
 KINDS = (
     fails("HV3301", "on-one-link", linked("02:00:00:00:00:01", "02:00:00:00:00:01"), places=2),
     fails(
@@ -411,6 +415,11 @@ KINDS = (
     passes("HV3309", "dump", one(vdev("wdt-sp805", action="dump,terminate"), dump="/data/dumps")),
     fails("HV3310", "its-alone", one(vdev("gic", its="0x2f020000")), "`num-lpis`"),
     passes("HV3310", "its-and-lpis", one(vdev("gic", its="0x2f020000", num_lpis="8192"))),
+    fails("HV3311", "mac", one(_net(mac="02:00")), "is not a MAC address"),
+    fails("HV3311", "no-number", one(_net(peerfeats="many")), "is not a number"),
+    fails("HV3311", "two", one(vdev("virtio-blk", 0x1C0D_0000, 41, hostdev=["/a", "/b"])), "holds one value"),
+    fails("HV3311", "none", one(vdev("virtio-blk", 0x1C0D_0000, 41, hostdev=True)), "takes one value"),
+    passes("HV3311", "two-ends", one(vdev("pl011", 0x1C09_0000, 37, hostdev=["<-", ">-"]))),
     fails("HV3311", "gic-5", one(vdev("gic", version="5")), "`version 5`"),
     fails("HV3311", "gic-2-on-8.0", one(vdev("gic", version="2"), target="qnx-8.0"), "`qnx-8.0`"),
     fails("HV3311", "few-lpis", one(vdev("gic", its="0x2f020000", num_lpis="1024")), "8192 to 65536"),

@@ -402,7 +402,7 @@ def test_releases(text: str, target: str | None, expected: list[str]) -> None:
         ("acpi load a", "x86_64", []),
         ("set gic-hwassist on", "x86_64", ["e not-on-this-architecture"]),
         ("vdev pl011 vdev gic vdev hpet", None, ["e not-on-this-architecture"]),
-        ("vdev pl011", "x86_64", []),
+        ("vdev pl011", "x86_64", ["e not-on-this-architecture"]),
         ("vdev virtio-gpu vdev hpet", None, []),
     ],
 )
