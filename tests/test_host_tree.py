@@ -1,4 +1,4 @@
-"""The host tree in the shapes that vendors take: nodes, their macro, an overlay; and names no label can have."""
+"""The host tree in the shapes that vendors take: nodes, their macro, an overlay; names that are no labels."""
 
 import shutil
 import subprocess
