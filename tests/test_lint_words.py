@@ -7,6 +7,7 @@ import pytest
 from hvbuild.diagnostics import StackInvalid
 from hvbuild.linting import lint
 
+BLOCK = "vdev virtio-blk loc 0x1c0d0000 intr gic:41 "
 VM = "system g\nram 0x80000000,512M\n"
 
 # (text after a valid beginning, target, what is said: line, column, severity and code; a help holds the word)
@@ -45,6 +46,9 @@ SAID: tuple[tuple[str, str | None, tuple[str, ...], str], ...] = (
     ("load $env{}", None, ("3:6 warning HV8029",), ""),
     ("vdev pl011 loc io:0x3f8 intr gic:37", None, ("3:16 error HV8022",), ""),
     ("vdev ser8250 loc io:0x3f8", None, (), ""),
+    (BLOCK + "hostdev\nvdev shmem", None, ("3:44 error HV8003",), ""),
+    (BLOCK + 'hostdev\n"vdev" cpu', None, (), ""),
+    (BLOCK + "hostdev\n/dev/hd0\ncpu", None, (), ""),
 )
 
 

@@ -169,7 +169,7 @@ class EntryReader:
         arguments: list[Token] = []
         complete = True
         for form in row.forms:
-            if self._at >= len(self._tokens) or (form in _NUMERIC_FORMS and self._is_keyword(self._at)):
+            if self._at >= len(self._tokens) or self._is_no_argument(self._at, form):
                 complete = False
                 self.faults.append(self._missing(option, row, len(arguments)))
                 break
@@ -191,18 +191,23 @@ class EntryReader:
             return (self._tokens[self._at - 1],)
         return ()
 
-    def _is_keyword(self, index: int) -> bool:
-        """True for a word that opens a global option: where a number is due, the argument is missing."""
+    def _is_no_argument(self, index: int, form: str) -> bool:
+        """True where a number is due and an option stands, or a context begins in a line of its own."""
         token = self._tokens[index]
-        return self._is_option(index) and not token.quoted and not token.value.isdigit()
+        if token.quoted or token.value.isdigit() or not self._is_option(index):
+            return False
+        row = self._catalog.option(token.value)
+        return form in _NUMERIC_FORMS or (row is not None and bool(row.opens) and self._begins_anew(index))
 
     def _missing(self, option: Token, row: OptionRow, held: int) -> Diagnostic:
         nth = f"argument {held + 1} of {len(row.forms)}" if len(row.forms) > 1 else "its argument"
         at_end = self._at >= len(self._tokens)
         found = "the file ends" if at_end else f"the option `{shown(self._tokens[self._at].value)}` follows"
+        numeric = at_end or row.forms[held] in _NUMERIC_FORMS
+        then = "qvm refuses this" if numeric else "qvm takes that for it"
         return ARGUMENT_MISSING.at(
             option.span,
-            f"`{option.value}` lacks {nth}: {found}; qvm refuses this",
+            f"`{option.value}` lacks {nth}: {found}; {then}",
             others=() if at_end else other(self._tokens[self._at].span, "not an argument"),
             notes=("an argument must stand in the same file as its option",) if at_end else (),
         )
