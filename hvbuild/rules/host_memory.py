@@ -236,10 +236,11 @@ def pass_not_whole_pages(scene: VmScene) -> Iterator[Finding]:
     strict = target is not None and bool(catalog.feature(target, "pass_alignment_documented"))
     for each in scene.vm.passes:
         for location in each.windows:
+            # What a region's name stands for is told at the region.
             wrong = [
-                f"{word} {hex_address(value)}"
+                f"{word} {hex_address(amount)}"
                 for word, amount in _parts(location)
-                if (value := scene.system.amount(amount)) is not None and not is_page_aligned(value)
+                if isinstance(amount, int) and not is_page_aligned(amount)
             ]
             if wrong and location.space is Space.MEM:
                 yield found(

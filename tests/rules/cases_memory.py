@@ -33,6 +33,7 @@ def lent(name: str, flags: str = "rwcxm") -> object:
 
 
 BOARD = (region("low", 0x4000_0000, 2 * GIB), region("high", 0x1_0000_0000, 4 * GIB))
+LA = {"owner": "la", "cleared": True}
 SYSRAM = region("gvm_sysram1", 0x1_0000_0000, GIB, owner="la", cleared=True)
 SYSRAM2 = region("gvm_sysram2", 0x1_8000_0000, GIB, owner="la", cleared=True)
 FROM_REGION = a_vm(memory=(), passes=(lent("gvm_sysram1"),))
@@ -348,6 +349,11 @@ CASES = (
         places=2,
     ),
     passes("HV2114", "own", a_system(FROM_REGION, regions=regions(SYSRAM))),
+    fails(
+        "HV2104",
+        "of-a-guest",
+        a_system(FROM_REGION, regions=regions(region("gvm_sysram1", 0x1_0000_0000, GIB + 0x800, **LA))),
+    ),
     fails(
         "HV2112",
         "on-8.0",
