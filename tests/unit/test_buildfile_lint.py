@@ -157,7 +157,7 @@ EDITS = {
     "key": ("/bin/on=on\n", "/bin/on=on\n[perms=0644] /etc/ssh/ssh_host_rsa_key=k\n", ["HV8525"]),
     "key-inline": ("/bin/on=on\n", "/bin/on=on\n/etc/tls/server.key = {\nx\n}\n", ["HV8525"]),
     "foreground": ("la.qvmconf &", "la.qvmconf", ["HV8559"]),
-    "configuration": ("/bin/on=on\n", "/bin/on=on\n/vm/lla.qvmconf=la.qvmconf\n", ["HV8562"]),
+    "configuration": ("/bin/on=on\n", "/bin/on=on\n/vm/lla.qvmconf=la.qvmconf\n", ["HV8561"]),
     "partition-twice": ("sched_aps adas 40", "sched_aps adas 20\n    sched_aps adas 20", ["HV8570"]),
     "partition-system": ("sched_aps adas 40", "sched_aps adas 20\n    sched_aps System 20", ["HV8570"]),
     "partition-slash": ("sched_aps adas 40", "sched_aps adas 20\n    sched_aps a/b 20", ["HV8570"]),
