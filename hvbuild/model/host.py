@@ -56,7 +56,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFile:
-    """A file of the host image: target path, what fills it, and, in a plan, the `reason` why it is there."""
+    """A file of the host image: target path, what fills it, and, in a plan, the `reason` why it is there.
+
+    `origin` is where the stack declares the file, `cause` what else it declares that the file is there for.
+    """
 
     path: str
     source: str = ""
@@ -69,6 +72,7 @@ class HostFile:
     optional: bool = False
     reason: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+    cause: Origin = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,13 @@ from hvbuild.diagnostics import Diagnostic, Diagnostics
 from hvbuild.model.plan import GuestPlan, Plan
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
+from hvbuild.render.buildfile_lines import buildfile_lines
 from hvbuild.render.diskview import disk_view
 from hvbuild.render.environment import Templates
 from hvbuild.render.hostbase import merged_buildfile
 from hvbuild.render.hostview import buildfile_view
 from hvbuild.render.lines import LineOrigin, line_origins
-from hvbuild.render.readback_host import buildfile_faults, buildfile_lines
+from hvbuild.render.readback_host import buildfile_faults
 from hvbuild.render.readback_vm import read_back_vm
 from hvbuild.render.vmview import qvmconf_view
 from hvbuild.resolve.imagesteps import BUILDFILE, disk_artifact
@@ -138,7 +139,7 @@ class _Room:
             self.faults.extend(merged.told_in_base(faults))
         else:
             self._told(faults, "mifs.build.j2")
-        lines = tuple(buildfile_lines(host, file, releases))
+        lines = tuple(buildfile_lines(plan, host, file))
         data = text.encode("utf-8", "surrogateescape")
         self.artifacts.append(Artifact(name=BUILDFILE, data=data, lines=lines))
         for step in plan.stack.board.disk:

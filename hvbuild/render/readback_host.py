@@ -13,10 +13,9 @@ from hvbuild.model.image import Entry, Image
 from hvbuild.model.plan import HostPlan, Plan
 from hvbuild.render.bootcheck import disagreements, missing_options, wanted_boot
 from hvbuild.render.codes import CONTRADICTS, LACKS, SAYS_OTHERWISE
-from hvbuild.render.hostview import peer_commands, service_words
-from hvbuild.render.lines import LineOrigin
+from hvbuild.render.hostview import peer_commands
 from hvbuild.render.readback_script import lacks, script_faults, started
-from hvbuild.source import Origin, SourceFile, Span
+from hvbuild.source import SourceFile, Span
 
 
 def buildfile_faults(
@@ -148,33 +147,3 @@ def _drivers(plan: Plan, image: Image) -> Iterator[Diagnostic]:
                         "started here",
                         others=other(item.origin, "handed to the guest here"),
                     )
-
-
-def buildfile_lines(host: HostPlan, file: SourceFile, releases: tuple[str, ...]) -> Iterator[LineOrigin]:
-    """The lines of a buildfile that something declared made, each with the places that declare it."""
-    image = image_meaning(read_buildfile(file.text, file.path))
-    found: dict[int, dict[Span, None]] = {}
-
-    def note(here: Origin, there: Origin) -> None:
-        if here.span is not None:
-            found.setdefault(here.span.line, {}).update(dict.fromkeys(there.places))
-
-    for entry in host.entries:
-        made = image.entry(entry.path)
-        if made is not None:
-            note(made.origin, entry.origin)
-    for service in host.services:
-        step = started(image, service_words(service))
-        if step is not None:
-            note(step.origin, service.origin)
-    for launch in host.launches:
-        for item in image.launches:
-            if launch.config_path in item.configs:
-                note(item.origin, launch.origin)
-    for peer in host.peers:
-        for binding in image.peers:
-            if binding.peer == peer.vdev_path:
-                note(binding.origin, peer.origin)
-    for line in sorted(found):
-        if found[line]:
-            yield LineOrigin(line=line, places=tuple(found[line]))

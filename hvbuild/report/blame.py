@@ -25,7 +25,7 @@ def blamed(file: Path, line: int) -> Outcome:
     shown += [f"  {'set by' if at == 0 else 'also'} {place}" for at, place in enumerate(places)]
     shown += [f"  {row['route']} = {row['value']}: {row['reason']}" for row in decisions]
     if not places:
-        shown.append("  from the template, not from the stack")
+        shown.append("  from the template, or there for every system: nothing in the stack says it")
     return Outcome(
         text="\n".join(shown) + "\n",
         data={"format": "hvbuild-blame/1", "line": line, "places": places, "decisions": decisions},

@@ -13,6 +13,7 @@ from hvbuild.resolve.agreements import host_peers
 from hvbuild.resolve.guesttree import tree_names
 from hvbuild.resolve.hostfiles import restart_entries, restart_path, smmuman_entries, smmuman_service
 from hvbuild.resolve.hostrows import HostRow, host_rows
+from hvbuild.source import NOWHERE, Origin
 from hvbuild.units import hex_address
 
 LIBRARY_FOLDER = "/lib"
@@ -151,22 +152,23 @@ def _entries(
     safety: bool,
 ) -> Iterator[HostFile]:
     release = catalog.targets[stack.target].release
-    conditions = {
-        "": True,
-        "peers": bool(peers),
-        "smmuman": stack.host.smmuman is not None,
-        "supervised": any(plan.guest.launch.restart != "never" for plan in guests),
-    }
+    supervised = [plan.guest.launch.origin for plan in guests if plan.guest.launch.restart != "never"]
+    causes = {"": [NOWHERE], "peers": [peer.origin for peer in peers], "supervised": supervised}
+    causes["smmuman"] = [stack.host.smmuman.origin] if stack.host.smmuman is not None else []
     mine = {file.path for file in stack.host.files}
     for row in host_rows(release, stack.board.architecture.value):
         entry = _row_entry(row)
-        if conditions[row.when] and entry.path not in mine:
-            yield entry
+        if causes[row.when] and entry.path not in mine:
+            yield replace(entry, cause=causes[row.when][0])
     yield from _libraries(guests, catalog, safety)
     if stack.host.smmuman is not None:
         driver = f"smmu-{stack.host.smmuman.driver}.so"
         yield HostFile(
-            path=f"{VDEV_FOLDER}/{driver}", source=driver, mode=PROGRAM_MODE, reason="the board's SMMU driver"
+            path=f"{VDEV_FOLDER}/{driver}",
+            source=driver,
+            mode=PROGRAM_MODE,
+            reason="the board's SMMU driver",
+            cause=stack.host.smmuman.origin,
         )
     yield from smmuman_entries(stack)
     for plan in guests:
@@ -202,18 +204,19 @@ def _row_entry(row: HostRow) -> HostFile:
 
 def _libraries(guests: tuple[GuestPlan, ...], catalog: Catalog, safety: bool) -> Iterator[HostFile]:
     """One shared object for each vdev type in use; devices built into qvm have none."""
-    users: dict[str, str] = {}
+    users: dict[str, tuple[str, Origin]] = {}
     for plan in guests:
         for vdev in plan.vm.vdevs:
             row = catalog.vdev(vdev.type)
             if row is None or not row.implicit:
-                users.setdefault(vdev.type, plan.guest.name)
+                users.setdefault(vdev.type, (plan.guest.name, vdev.origin))
     suffix = _SAFETY if safety else ""
-    for kind in sorted(users):
+    for kind, (guest, cause) in sorted(users.items()):
         library = f"vdev-{kind.removesuffix(_SAFETY)}{suffix}.so"
         yield HostFile(
             path=f"{VDEV_FOLDER}/{library}",
             source=library,
             mode=PROGRAM_MODE,
-            reason=f"virtual device {kind}, first used by guest `{users[kind]}`",
+            reason=f"virtual device {kind}, first used by guest `{guest}`",
+            cause=cause,
         )
