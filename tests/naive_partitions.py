@@ -19,6 +19,7 @@ class Share:
     offset: int
     grace: int
     never_asleep: bool
+    most: int
     bills: list[tuple[int, int, bool]] = field(default_factory=list)
     last_run: dict[int, int] = field(default_factory=dict)
 
@@ -58,6 +59,7 @@ class PartitionedKernel(Kernel):
                 offset=0 if percent else max(factors) * (window >> 16) + 1,
                 grace=2 * self.buckets if aps.initial_grace else 0,
                 never_asleep=percent == 0 and i < counted,
+                most=n * window * (aps.partitions[i - 1].max_budget if i else 100) // 100,
             )
             for i, percent in enumerate(percents)
         ]
@@ -85,7 +87,16 @@ class PartitionedKernel(Kernel):
         return self.scenario.cpus * (self.left + self.bucket // 256)
 
     def has_budget(self, share: Share) -> bool:
-        return self.used(share) + self.need() <= share.limit
+        return self.used(share) + self.need() <= share.limit and not self.at_most(share)
+
+    def at_most(self, share: Share) -> bool:
+        """Usage is limited, and the next tick would go beyond the maximum."""
+        aps = self.scenario.aps
+        limited = aps is not None and aps.limit_cpu_usage
+        return limited and self.used(share) + self.need() > share.most
+
+    def held_back(self, worker: Worker) -> bool:
+        return self.at_most(self.shares[worker.part]) and not self.runs_critical(worker)
 
     def competes(self, share: Share) -> bool:
         return self.used(share) + self.need() <= share.standard
@@ -118,7 +129,7 @@ class PartitionedKernel(Kernel):
             share.critical = 0
             for other in self.shares:
                 other.grace = 2 * self.buckets
-        alone = self.scenario.cpus == 1
+        alone = self.scenario.cpus == 1 and not (aps is not None and aps.limit_cpu_usage)
         if not alone or bankrupt or not (self.has_budget(share) or self.runs_critical(worker)):
             every = True
         return every, 256
@@ -157,8 +168,8 @@ class PartitionedKernel(Kernel):
         best, best_starved = None, 0
         if running is not None:
             self.shares[running.part].last_run[c] = self.rotation
-            best = None if running.idle else self.head_or(running, c)
-        for worker in (tops[part] for part in sorted(tops)):
+            best = None if running.idle or self.held_back(running) else self.head_or(running, c)
+        for worker in (tops[part] for part in sorted(tops) if not self.held_back(tops[part])):
             starved = self.starved(c, worker)
             if best is None or self.beats(worker, starved, best, best_starved, by_priority):
                 best, best_starved = worker, starved
@@ -183,7 +194,7 @@ class PartitionedKernel(Kernel):
         return self.fraction(self.shares[a.part]) < self.fraction(self.shares[b.part])
 
     def rivals(self, c: int, winner: Worker, tops: dict[int, Worker]) -> bool:
-        others = [w for part, w in tops.items() if part != winner.part]
+        others = [w for part, w in tops.items() if part != winner.part and not self.held_back(w)]
         if any(self.competes(self.shares[w.part]) or self.runs_critical(w) for w in others):
             return True
         held = self.run[c].part
@@ -211,7 +222,7 @@ class PartitionedKernel(Kernel):
 
     def runs_at_once(self, worker: Worker, c: int) -> bool:
         running = self.run[c]
-        if worker.prio <= running.prio or not worker.mask >> c & 1:
+        if worker.prio <= running.prio or not worker.mask >> c & 1 or self.held_back(worker):
             return False
         if running.idle or self.has_budget(self.shares[worker.part]):
             return True
@@ -224,6 +235,8 @@ class PartitionedKernel(Kernel):
     def look_for_better(self, c: int) -> None:
         running = self.run[c]
         winner = self.choose(c, running)
+        if winner is None and not running.idle and self.held_back(running):
+            winner = self.idles[c]
         if winner is not None and winner is not running:
             self.switch(c, winner)
             self.to_head(running)

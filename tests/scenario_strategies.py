@@ -187,13 +187,16 @@ def _partitions(packed: int, count: int) -> Aps:
         left[parent] -= budget
         left.append(budget)
         critical = (0, 1, 2, 5, 20)[bits.take(5)]
-        rows.append(Partition(name=f"P{i}", budget=budget, critical_ms=critical, parent=parent))
+        most = (100, bits.take(101))[bits.take(2)]
+        named = Partition(name=f"P{i}", budget=budget, critical_ms=critical, parent=parent, max_budget=most)
+        rows.append(named)
     return Aps(
         partitions=tuple(rows),
         window_ms=(10, 20, 50, 100)[bits.take(4)],
         policy_flags=bits.take(4),
         bankruptcy_policy=bits.take(2),
         initial_grace=bool(bits.take(2)),
+        limit_cpu_usage=bits.take(4) == 3,
     )
 
 

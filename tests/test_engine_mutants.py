@@ -211,6 +211,34 @@ MUTANTS = (
         "    m[t + REMAINING] = left if left > 0 else 0",
         "    m[t + REMAINING] = left - 1000 if left > 1000 else 0",
     ),
+    Mutant(
+        "blocking below a higher costs nothing",
+        "resched",
+        "    if higher:\n        charge_half_tick(m, t)\n",
+        "",
+    ),
+    Mutant(
+        "back-stop counts from leaving",
+        "switching",
+        "            m[m[t + PART] + P_RUNNING] -= 1",
+        "            m[m[t + PART] + P_RUNNING] -= 1\n        note_running(m, c, t)",
+    ),
+    Mutant(
+        "idle is nobody's turn",
+        "choice",
+        "    if running:\n        note_running",
+        "    if running and m[running + PRIO]:\n        note_running",
+    ),
+    Mutant("usage not limited", "choice", "    if not m[LIMITED] or running_critical(m, t):", "    if 1:"),
+    Mutant("critical time limited", "choice", "not m[LIMITED] or running_critical(m, t)", "not m[LIMITED]"),
+    Mutant("limit not asked on waking", "ready", " or held_back(m, t):", ":"),
+    Mutant("limit not looked at by a tick", "ticks", " or bankrupt or m[LIMITED]:", " or bankrupt:"),
+    Mutant(
+        "a drop that raises gives the CPU away",
+        "sporadic",
+        "elif c and (low < m[t + PRIO] or m[APS] or m[EXACT]):",
+        "elif c:",
+    ),
 )
 
 _CASES = all_timelines()

@@ -104,6 +104,7 @@ class Columns:
         m[at.BUCKETS] = buckets
         m[at.WINDOW] = window
         m[at.FREE_BY_RATIO] = 1 if safety or aps.policy_flags & _FREETIME_BY_RATIO else 0
+        m[at.LIMITED] = int(aps.limit_cpu_usage)
         m[at.CANCEL] = 1 if aps.bankruptcy_policy & _CANCEL_BUDGET else 0
         percents = budget_percents(aps)
         # the kernel computes the zero-budget set before it counts the partition it creates
@@ -115,7 +116,10 @@ class Columns:
                 critical = min(aps.partitions[number - 1].critical_ms * per_ms, critical)
             m[part + at.P_PERCENT] = percent
             m[part + at.P_STD] = cpus * window * percent // 100
-            m[part + at.P_BMP] = (1 if safety else cpus) * window * percent // 100
+            most = aps.partitions[number - 1].max_budget if number and aps.limit_cpu_usage else 100
+            m[part + at.P_MOST] = cpus * window * most // 100
+            own = (1 if safety else cpus) * window * percent // 100
+            m[part + at.P_BMP] = min(own, m[part + at.P_MOST])
             m[part + at.P_CRIT_BUDGET] = critical
             m[part + at.P_FACTOR] = factors[number]
             m[part + at.P_OFFSET] = 0 if percent else zero_offset

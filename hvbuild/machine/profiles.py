@@ -194,6 +194,12 @@ _PARTITIONS = (
     ),
 )
 
+_LIMIT = Assumption(
+    name="partition-limit",
+    value="with limit_cpu_usage no more than its maximum of any window, idle or not; critical time apart",
+    provenance="aps, SchedCtl(): documented; that it is tested when and as the budget is: inferred",
+)
+
 PUBLISHED = Profile(
     name="published",
     title="rules of the published 6.4-era microkernel to the letter, quirks included",
@@ -203,7 +209,7 @@ PUBLISHED = Profile(
 SDP71 = Profile(
     name="sdp71",
     title="documented rules of QNX 7.1 on the same core; quirks absent, each explorable",
-    assumptions=(*_CORE, *_MULTICORE_71, _SPORADIC, *_PARTITIONS, *_quirks(0)),
+    assumptions=(*_CORE, *_MULTICORE_71, _SPORADIC, *_PARTITIONS, _LIMIT, *_quirks(0)),
 )
 
 SDP80 = Profile(

@@ -91,12 +91,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """A partition besides System (id 0); `parent` is the id whose budget it is taken from."""
+    """A partition besides System (id 0); `parent` is the id whose budget it is taken from.
+
+    `max_budget` limits all that it uses, in percent, where `limit_cpu_usage` is set.
+    """
 
     name: str
     budget: int
     critical_ms: int = 0
     parent: int = 0
+    max_budget: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,7 @@ class Aps:
     policy_flags: int = 0
     bankruptcy_policy: int = 0
     initial_grace: bool = False
+    limit_cpu_usage: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

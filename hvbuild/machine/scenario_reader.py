@@ -63,8 +63,10 @@ _EVENT = {
     "runmask": frozenset(("t", "op", "thread", "cpu", "runmask")),
     "sched": frozenset(("t", "op", "thread", "cpu", "policy", "prio")),
 }
-_APS = frozenset(("window_ms", "policy_flags", "bankruptcy_policy", "initial_grace", "partitions"))
-_PARTITION = frozenset(("name", "budget", "critical_ms", "parent"))
+_APS = frozenset(
+    ("window_ms", "policy_flags", "bankruptcy_policy", "initial_grace", "limit_cpu_usage", "partitions")
+)
+_PARTITION = frozenset(("name", "budget", "critical_ms", "parent", "max_budget"))
 
 
 class _Reader:
@@ -323,11 +325,11 @@ def _read_aps(reader: _Reader, scenario: Mapping[str, object], path: str) -> Aps
         policy_flags=reader.integer(node, where, "policy_flags", 0, 3, 0),
         bankruptcy_policy=reader.integer(node, where, "bankruptcy_policy", 0, 1, 0),
         initial_grace=reader.boolean(node, where, "initial_grace", False),
+        limit_cpu_usage=reader.boolean(node, where, "limit_cpu_usage", False),
     )
 
 
 def _read_partition(reader: _Reader, value: object, path: str, left: list[int]) -> Partition | None:
-
     node = reader.mapping(value, path, _PARTITION)
     if node is None:
         return None
@@ -353,7 +355,8 @@ def _read_partition(reader: _Reader, value: object, path: str, left: list[int]) 
     left.append(budget)
     names.setdefault(name, len(left) - 1)
     critical = reader.integer(node, path, "critical_ms", 0, 1_000_000, 0)
-    return Partition(name=name, budget=budget, critical_ms=critical, parent=parent)
+    most = reader.integer(node, path, "max_budget", 0, 100, 100)
+    return Partition(name=name, budget=budget, critical_ms=critical, parent=parent, max_budget=most)
 
 
 def _check_window(reader: _Reader, path: str, aps: Aps, tick: int, rate: int) -> None:

@@ -129,6 +129,10 @@ def refusals(scenario: Scenario, profile: Profile) -> tuple[Fault, ...]:
     faults: list[Fault] = []
     if scenario.aps is not None and not profile.partitions:
         faults.append(Fault(path="aps", message=f"profile `{profile.name}` has no adaptive partitions"))
+    if scenario.aps is not None and scenario.aps.limit_cpu_usage and profile.name == PUBLISHED.name:
+        faults.append(
+            Fault(path="aps.limit_cpu_usage", message="profile `published` is older than this policy")
+        )
     if scenario.kernel == "up" and profile.name != PUBLISHED.name:
         faults.append(Fault(path="kernel", message="only profile `published` has the uniprocessor kernel"))
     ticks = scenario.horizon_ns // scenario.tick_ns

@@ -98,6 +98,11 @@ BAD: dict[str, tuple[dict[str, object], str]] = {
         {"aps": {"partitions": [{"name": "A", "budget": 60}, {"name": "B", "budget": 60}]}},
         "aps.partitions[1].budget",
     ),
+    "maximum": (
+        {"aps": {"partitions": [{"name": "A", "budget": 6, "max_budget": 101}]}},
+        "aps.partitions[0].max_budget",
+    ),
+    "limit": ({"aps": {"limit_cpu_usage": 1}}, "aps.limit_cpu_usage"),
     "event": ({"events": [{"t": 1, "op": "prio", "thread": 3, "prio": 4}]}, "events[0].thread"),
     "irq": (
         {"threads": [{"id": 0, "prio": 9, "policy": "f", "irq_cpu": 9, "bursts": [[1, 1]]}]},
@@ -258,7 +263,10 @@ def test_profiles_name_value_and_provenance_of_everything() -> None:
     assert [a.switch for a in PUBLISHED.assumptions if a.quirk] == [
         a.switch for a in SDP71.assumptions if a.quirk
     ]
+    turned = [a for profile in PROFILES for a in profile.explorable]
+    assert all(a.otherwise and a.otherwise != a.value for a in turned)
     assert any("quirk" in line for line in assumption_lines())
+    assert "    with `simulate --explore displacement-from-outside`: it waits" in list(assumption_lines())
 
 
 def test_every_exploration_of_a_profile_runs() -> None:
@@ -293,6 +301,10 @@ def test_an_explored_quirk_changes_the_schedule() -> None:
 def test_what_a_profile_cannot_run_is_refused() -> None:
     scenario = Scenario(cpus=1, horizon_ns=1, threads=(hog(0, 1),), aps=Aps(partitions=()))
 
+    limited = replace(scenario, aps=Aps(partitions=(), limit_cpu_usage=True))
+
+    assert [f.path for f in refusals(limited, PUBLISHED)] == ["aps.limit_cpu_usage"]
+    assert refusals(limited, SDP71) == ()
     assert [f.path for f in refusals(scenario, SDP80)] == ["aps"]
     assert [f.path for f in refusals(scenario, STRICT)] == ["aps"]
     assert refusals(scenario, SDP71) == ()

@@ -10,6 +10,7 @@ from hvbuild.machine.engine.layout import (
     CRITICAL,
     FREE_BY_RATIO,
     LEFT,
+    LIMITED,
     LIST,
     MASK,
     NUMBER,
@@ -19,6 +20,7 @@ from hvbuild.machine.engine.layout import (
     P_FACTOR,
     P_LAST_RUN,
     P_LISTS,
+    P_MOST,
     P_OFFSET,
     P_PERCENT,
     P_RUNNING,
@@ -69,6 +71,14 @@ def runnable(m: Memory, t: int) -> int:
     return 1 if has_budget(m, m[t + PART]) or running_critical(m, t) else 0
 
 
+def held_back(m: Memory, t: int) -> int:
+    """1 when usage is limited and the partition of `t` cannot pay the look-ahead from its maximum."""
+    if not m[LIMITED] or running_critical(m, t):
+        return 0
+    part = m[t + PART]
+    return 1 if m[part + P_USED] + look_ahead(m) > m[part + P_MOST] else 0
+
+
 def fraction_used(m: Memory, part: int) -> int:
     """How much of its share `part` has used, on the kernel's coarse common scale."""
     return (m[part + P_USED] >> 16) * m[part + P_FACTOR] + m[part + P_OFFSET]
@@ -95,7 +105,7 @@ def survey(m: Memory, c: int) -> int:
             if not by_right:
                 by_right = runnable(m, m[lists + LIST + 2 * level])
             t = best_allowed(m, lists, bit, 1)
-        m[part + P_TOP] = t
+        m[part + P_TOP] = 0 if t and held_back(m, t) else t
         if t == 0 and m[part + P_RUNNING] == 0 and m[part + P_ZERO] == 0:
             asleep = 1
     return 1 if by_right or (asleep and not m[FREE_BY_RATIO]) else 0
@@ -125,7 +135,8 @@ def better_candidate(m: Memory, c: int, candidate: int) -> int:
 def choose(m: Memory, c: int, running: int) -> int:
     """The thread CPU `c` should run; `running` (or 0) is the one that may keep it. 0: nothing to run.
 
-    An idle thread cannot keep the CPU; its partition, System, competes for being billed all the same.
+    Whose partition is held back is as if it were not there, also when it runs. An idle thread cannot keep
+    the CPU; its partition, System, competes for being billed all the same.
     """
     bill(m, c)
     prio_counts = survey(m, c)
@@ -135,7 +146,7 @@ def choose(m: Memory, c: int, running: int) -> int:
     best_used = 0
     if running:
         note_running(m, c, running)
-    if running and m[running + PRIO]:
+    if running and m[running + PRIO] and not held_back(m, running):
         best = better_candidate(m, c, running)
         best_runs = runnable(m, best)
         best_used = fraction_used(m, m[best + PART])

@@ -69,6 +69,7 @@ CANCEL = 51  # bankruptcy cancels the critical budget
 WINDOW = 52  # cycles
 BANKRUPTCIES = 53
 CPU_CYCLES = 54
+LIMITED = 55  # 1: no partition gets more than its maximum, free time or not
 
 # costs, booked apart from guest work
 COST_SWITCH = 60
@@ -280,4 +281,5 @@ P_LAST_RUN = 15  # per CPU: rotation at which it last ran there
 P_ID = 16
 P_TOP = 17  # scratch of the choice: its best READY thread allowed here
 P_TOTAL = 18
+P_MOST = 19  # what it may use of a window at most, where that is limited
 P_SIZE = 20

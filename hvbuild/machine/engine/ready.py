@@ -1,6 +1,6 @@
 """A thread becomes READY: where it runs, or where it waits."""
 
-from hvbuild.machine.engine.choice import has_budget, running_critical
+from hvbuild.machine.engine.choice import has_budget, held_back, running_critical
 from hvbuild.machine.engine.layout import (
     APS,
     BIT,
@@ -52,7 +52,7 @@ def send_ipi(m: Memory, c: int) -> None:
 def runs_at_once(m: Memory, t: int, c: int) -> int:
     """With partitions: 1 when `t` may take `c` in this very kernel call."""
     running = m[c + RUN]
-    if m[t + PRIO] <= m[running + PRIO] or not m[t + MASK] & m[c + BIT]:
+    if m[t + PRIO] <= m[running + PRIO] or not m[t + MASK] & m[c + BIT] or held_back(m, t):
         return 0
     if running == m[c + IDLE] or has_budget(m, m[t + PART]):
         return 1

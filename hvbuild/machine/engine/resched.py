@@ -10,6 +10,7 @@ from hvbuild.machine.engine.layout import (
     EXACT,
     FIFO,
     IDLE,
+    LIMITED,
     LISTS,
     MASK,
     MASK_SILENT,
@@ -100,11 +101,14 @@ def reschedule_partitions(m: Memory, c: int) -> None:
     running = m[c + RUN]
     idle = m[c + IDLE]
     winner = choose(m, c, running)
+    if winner == 0 and m[LIMITED]:
+        winner = idle
     if winner and winner != running:
         leave(m, c)
         if running != idle:
             enqueue_head(m, running)
-        dequeue(m, winner)
+        if winner != idle:
+            dequeue(m, winner)
         enter(m, c, winner)
         if m[running + POLICY] == SPORADIC:
             post_queued(m, running, c)

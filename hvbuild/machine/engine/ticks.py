@@ -23,6 +23,7 @@ from hvbuild.machine.engine.layout import (
     ITEM,
     KEY_TIME,
     LEFT,
+    LIMITED,
     LISTS,
     NEXT,
     NEXT_TICK,
@@ -104,7 +105,7 @@ def tick_partitions(m: Memory) -> int:
             m[part + P_CRIT_BUDGET] = 0
             for other in range(m[PART_FIRST], m[PART_END], P_SIZE):
                 m[other + P_GRACE] = 2 * m[BUCKETS]  # one counter for all in the kernel
-    if m[CPUS] > 1 or bankrupt:
+    if m[CPUS] > 1 or bankrupt or m[LIMITED]:
         return 1
     return 0 if has_budget(m, part) or running_critical(m, t) else 1
 
