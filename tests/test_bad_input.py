@@ -46,6 +46,8 @@ CASES: dict[str, tuple[bytes, str, int]] = {
     "a quote in a path": (GOOD.replace("/vm/la/kernel", "'/vm/\"la'").encode(), "HV1005", 9),
     "climbing guest name": (GOOD.replace("  la:", "  ../la:").encode(), "HV1005", 6),
     "absolute guest name": (GOOD.replace("  la:", "  /la:").encode(), "HV1005", 6),
+    "region name no node can have": (GOOD.replace("gvm", "0gvm").encode(), "HV1005", 4),
+    "host folder that is none": (GOOD.encode() + b"host: {files_path: vm}\n", "HV1005", 11),
     "unknown release": (GOOD.replace("qnx-7.1", "qnx-9").encode(), "HV1004", 3),
     "unknown board": (GOOD.replace("sa8155p", "sa8155x").encode(), "HV0055", 2),
     "text for a truth": (GOOD.replace("cleared: true", "cleared: yes").encode(), "HV1003", 4),

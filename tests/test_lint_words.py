@@ -163,3 +163,12 @@ def test_carriage_returns_are_counted(ends: tuple[str, str], said: str, tmp_path
 
     assert [each.code for each in faults] == ["HV8011"]
     assert faults[0].message.startswith(said)
+
+
+@pytest.mark.parametrize("command", ["", "qvm", " &"])
+def test_a_command_line_without_words_is_a_vm_without_memory(command: str) -> None:
+    (fault,) = lint([], [command], None, None)
+
+    assert fault.code == "HV2022"
+    assert "`--vm 1`" in fault.message
+    assert fault.primary.span.file.path == "--vm 1"

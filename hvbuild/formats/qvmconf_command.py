@@ -17,7 +17,8 @@ def files_named(command: SourceFile) -> tuple[str, ...]:
 def read_command(
     command: SourceFile, files: Mapping[str, SourceFile], catalog: Catalog
 ) -> tuple[Document, ...]:
-    """The documents of one VM: each file, and each run of words between files, in order.
+    """The documents of one VM: each file, and each run of words between files, in order; one without words
+    where the command line has none.
 
     `files` holds every path of `files_named`. An argument must stand in the file of its option, so a run of
     words ends where a file is named.
@@ -30,7 +31,7 @@ def read_command(
                 documents.append(read_qvmconf(file, catalog, continued=bool(documents)))
         else:
             documents.append(document_of(command, tokens, catalog, continued=bool(documents)))
-    return tuple(documents)
+    return tuple(documents) or (document_of(command, (), catalog),)
 
 
 def _runs(command: SourceFile) -> Iterator[tuple[bool, tuple[Token, ...]]]:
