@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hvbuild.calibrate import Calibration, calibrate, fitted_costs
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Code, Diagnostic, Diagnostics, Severity
-from hvbuild.drift import drift
 from hvbuild.formats.kerneltrace import read_kerneltrace
 from hvbuild.formats.target import (
     InfoView,
@@ -26,6 +24,8 @@ from hvbuild.load.yamltree import read_yaml
 from hvbuild.model.board import Board, Cost
 from hvbuild.project import STACK_FILE
 from hvbuild.source import SourceFile, Span
+from hvbuild.target.calibrate import Calibration, calibrate, fitted_costs
+from hvbuild.target.drift import drift
 
 NO_CLOCK = Code(
     code="HV8843",

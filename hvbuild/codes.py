@@ -38,7 +38,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.scenariofile",
     "hvbuild.simulating",
     "hvbuild.adopt.codes",
-    "hvbuild.drift",
+    "hvbuild.target.drift",
     "hvbuild.formats.qvmconf_codes",
     "hvbuild.formats.buildfile_codes",
     "hvbuild.formats.dts_faults",

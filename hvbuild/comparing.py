@@ -9,14 +9,16 @@ from typing import TypeVar
 from hvbuild.building import rendered
 from hvbuild.catalog import shipped_catalog
 from hvbuild.checking import Checker
+from hvbuild.compare.difference import Change, ChangeKind, Difference, changes_of, compare_systems, reordered
+from hvbuild.compare.image import image_steps, image_things
+from hvbuild.compare.things import Thing
+from hvbuild.compare.tree import header_things, tree_things
 from hvbuild.diagnostics import Diagnostics
-from hvbuild.difference import Change, ChangeKind, Difference, changes_of, compare_systems, reordered
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.formats.cheader import read_header
 from hvbuild.formats.dts import read_dts
 from hvbuild.formats.qvmconf import read_qvmconf
 from hvbuild.formats.qvmconf_codes import UNKNOWN_OPTION
-from hvbuild.image_things import image_steps, image_things
 from hvbuild.linting import QVMCONF, kind_of, read_source
 from hvbuild.manifest import MANIFEST, read_manifest
 from hvbuild.meaning.buildfile import image_meaning
@@ -29,8 +31,6 @@ from hvbuild.model.vm import VmConfig
 from hvbuild.project import STACK_FILE, StackPlace, stack_place
 from hvbuild.source import SourceFile
 from hvbuild.store import digest
-from hvbuild.things import Thing
-from hvbuild.tree_things import header_things, tree_things
 from hvbuild.values import dataclass
 
 STACK, BUILD = "stack", "build folder"

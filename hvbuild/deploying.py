@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 
 from hvbuild.building import base_buildfile, build, rendered
 from hvbuild.checking import Checked
+from hvbuild.compare.filechanges import Language, file_changes
+from hvbuild.compare.threeway import Clash, merge
 from hvbuild.diagnostics import Diagnostic, Label, error_code
-from hvbuild.filechanges import Language, file_changes
 from hvbuild.formats.cheader import read_header, updated
 from hvbuild.model.stack import Deployment
 from hvbuild.nearest import nearest
@@ -25,7 +26,6 @@ from hvbuild.render.treeview import region_constants
 from hvbuild.resolve.imagesteps import BUILDFILE
 from hvbuild.source import SourceFile, Span
 from hvbuild.store import locked, write_together
-from hvbuild.threeway import Clash, merge
 
 TREE = "HVBUILD_TREE"
 # A header of `__REGION_START__` and `__REGION_SIZE__` constants, updated in place: its text stays the tree's.

@@ -5,9 +5,9 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from hvbuild.board_things import board_things
 from hvbuild.checking import Checked, Checker, CheckFailed
-from hvbuild.difference import Change, changes_of, compare_systems
+from hvbuild.compare.board import board_things
+from hvbuild.compare.difference import Change, changes_of, compare_systems
 from hvbuild.matrix import Product
 from hvbuild.project import stable_name
 from hvbuild.values import dataclass

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from hvbuild.compare.difference import Change, Difference, VmDifference
 from hvbuild.comparing import BUILD, CannotCompare, Side, build_side, compare, stack_side
 from hvbuild.diagnostics import Diagnostic, StackInvalid
-from hvbuild.difference import Change, Difference, VmDifference
 from hvbuild.model.system import System
 from hvbuild.project import StackPlace, stack_place
 from hvbuild.source import Origin, SourceFile, Span

@@ -6,10 +6,10 @@ from pathlib import Path
 from hvbuild.adopt.codes import NOT_CARRIED
 from hvbuild.adopt.stack import AdoptedVm
 from hvbuild.catalog import Catalog
+from hvbuild.compare.difference import ChangeKind, changes_of, compare_vms, reordered
+from hvbuild.compare.image import image_steps, image_things
 from hvbuild.diagnostics import Diagnostic, Diagnostics, Severity
-from hvbuild.difference import ChangeKind, changes_of, compare_vms, reordered
 from hvbuild.formats.buildfile import read_buildfile
-from hvbuild.image_things import image_steps, image_things
 from hvbuild.load.bind import bind_stack
 from hvbuild.load.bind_board import bind_board
 from hvbuild.load.files import Read, Unreadable, read_from_disk

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from hvbuild.difference import Change, ChangeKind, Difference, VmDifference
+from hvbuild.compare.difference import Change, ChangeKind, Difference, VmDifference
 from hvbuild.source import Origin
 
 DIFFERENCE_FORMAT = "hvbuild-difference/1"

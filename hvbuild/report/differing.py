@@ -1,6 +1,6 @@
 """The answer of commands that compare: a difference in the asked form, and its exit code."""
 
-from hvbuild.difference import Difference
+from hvbuild.compare.difference import Difference
 from hvbuild.report.difference import difference_json, difference_markdown, difference_text
 from hvbuild.report.exits import Exit
 from hvbuild.report.outcome import Outcome

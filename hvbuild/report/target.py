@@ -1,20 +1,20 @@
 """Answers about a running target: what drifted, what its tools would print, what a trace says of costs."""
 
-from hvbuild.calibrate import costs_yaml
 from hvbuild.capturing import Calibrated
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.formats.target import InfoView, print_asinfo, print_info, print_threads
 from hvbuild.model.board import Board
-from hvbuild.predict import (
+from hvbuild.report.exits import Exit
+from hvbuild.report.outcome import Outcome
+from hvbuild.target.calibrate import costs_yaml
+from hvbuild.target.predict import (
     pools_text,
     predicted_asinfo,
     predicted_info,
     predicted_showmem,
     predicted_threads,
 )
-from hvbuild.report.exits import Exit
-from hvbuild.report.outcome import Outcome
 
 
 def drift_outcome(found: tuple[Diagnostic, ...]) -> Outcome:

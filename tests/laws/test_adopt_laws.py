@@ -15,8 +15,8 @@ from hvbuild.adopting import Adopted, adopt
 from hvbuild.building import rendered
 from hvbuild.catalog import shipped_catalog
 from hvbuild.checking import Checker
+from hvbuild.compare.difference import compare_vms
 from hvbuild.diagnostics import Diagnostics, StackInvalid
-from hvbuild.difference import compare_vms
 from hvbuild.formats.qvmconf import read_qvmconf
 from hvbuild.load.bind import bind_stack
 from hvbuild.load.layers import load_layers

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hvbuild.calibrate import calibrate, cause_of, costs_yaml, exits_of, fitted_costs
 from hvbuild.formats.kerneltrace import read_kerneltrace
 from hvbuild.machine.costs import cost_table
 from hvbuild.machine.exits import Cause, Terms, exit_ns
 from hvbuild.source import SourceFile
+from hvbuild.target.calibrate import calibrate, cause_of, costs_yaml, exits_of, fitted_costs
 
 GHZ = 1_000_000_000
 REASONS = {

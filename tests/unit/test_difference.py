@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qvmconf_machines import MACHINES
 
 from hvbuild.catalog import shipped_catalog
-from hvbuild.difference import Difference, compare_systems, compare_vms
+from hvbuild.compare.difference import Difference, compare_systems, compare_vms
 from hvbuild.formats.qvmconf import read_qvmconf
 from hvbuild.meaning.hand_kept import lint_files
 from hvbuild.meaning.qvmconf import read_vm

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from machine_systems import MIB, host, ram, region, region_pass, system, systems
 
-from hvbuild.drift import Difference, drift
 from hvbuild.formats.target import (
     AsinfoEntry,
     AsinfoView,
@@ -25,15 +24,16 @@ from hvbuild.formats.target import (
 )
 from hvbuild.model.system import HostFacts, HostRegion, System
 from hvbuild.model.vm import Fifo, RoundRobin, Vcpu, VmConfig
-from hvbuild.predict import (
+from hvbuild.ranges import AddressRange
+from hvbuild.source import SourceFile
+from hvbuild.target.drift import Difference, drift
+from hvbuild.target.predict import (
     pools_text,
     predicted_asinfo,
     predicted_info,
     predicted_showmem,
     predicted_threads,
 )
-from hvbuild.ranges import AddressRange
-from hvbuild.source import SourceFile
 
 CORPUS = Path(__file__).parents[1] / "corpus" / "target"
 KIB = 1 << 10

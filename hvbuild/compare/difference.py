@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hvbuild.catalog import Catalog
+from hvbuild.compare.things import Thing, host_things, vm_orders, vm_things
 from hvbuild.model.canonical import canonical
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
 from hvbuild.source import NOWHERE, Origin
-from hvbuild.things import Thing, host_things, vm_orders, vm_things
 
 
 class ChangeKind(StrEnum):

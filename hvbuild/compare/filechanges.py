@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from hvbuild.catalog import Catalog
-from hvbuild.difference import compare_vms
+from hvbuild.compare.difference import compare_vms
 from hvbuild.formats.buildfile import read_buildfile
 from hvbuild.formats.cheader import read_header
 from hvbuild.formats.qvmconf import read_qvmconf

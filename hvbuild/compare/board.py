@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+from hvbuild.compare.things import Fact, Thing
 from hvbuild.model.board import Bank, Board, BoardStartup, Core, Device
 from hvbuild.source import Origin
-from hvbuild.things import Fact, Thing
 from hvbuild.units import hex_address
 
 

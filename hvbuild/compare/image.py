@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from hvbuild.compare.things import Fact, Thing
 from hvbuild.meaning import spelling
 from hvbuild.model.image import (
     Boot,
@@ -17,7 +18,6 @@ from hvbuild.model.image import (
 )
 from hvbuild.source import Origin
 from hvbuild.store import digest
-from hvbuild.things import Fact, Thing
 from hvbuild.units import duration_text, hex_address
 
 _STEPS = "start-up script"

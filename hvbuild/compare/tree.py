@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Set
 
+from hvbuild.compare.things import Fact, Thing
 from hvbuild.formats.cheader import Header
 from hvbuild.formats.dts_merge import merged, walk_paths
 from hvbuild.formats.dts_nodes import Bytes, Cell, Cells, DtDocument, DtNode, PathReference, Text, Value
 from hvbuild.meaning.devicetree import tree_memory
 from hvbuild.source import NOWHERE, origin_at
-from hvbuild.things import Fact, Thing
 
 _BITS = 32
 

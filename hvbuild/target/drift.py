@@ -12,9 +12,9 @@ from hvbuild.diagnostics import NO_PLACE, Code, Diagnostic, error_code, other
 from hvbuild.formats.target import AsinfoEntry, AsinfoView, InfoView, Pool, ShowmemView, ThreadRow, ThreadView
 from hvbuild.model.system import HostRegion, System
 from hvbuild.model.vm import VmConfig
-from hvbuild.predict import KIB, guest_bytes, host_ram, regions, sched_words, sysram
 from hvbuild.ranges import AddressRange, gaps, merged
 from hvbuild.source import NOWHERE, Origin, Span
+from hvbuild.target.predict import KIB, guest_bytes, host_ram, regions, sched_words, sysram
 from hvbuild.units import size_text
 
 _SOURCE = "QNX 8.0, System page: asinfo; showmem and pidin output of targets"

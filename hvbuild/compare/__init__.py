@@ -1,0 +1,1 @@
+"""What differs between two systems, images, trees or files, told thing by thing."""
