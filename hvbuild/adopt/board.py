@@ -9,7 +9,7 @@ from hvbuild.catalog_rows import Row
 from hvbuild.model.board import Architecture
 from hvbuild.model.image import Image
 from hvbuild.model.system import HostFacts
-from hvbuild.model.vm import VmConfig
+from hvbuild.model.vm import Space, VmConfig
 from hvbuild.ranges import AddressRange
 
 TO_BE_FILLED_IN = "adopted; to be filled in"
@@ -27,13 +27,17 @@ def architecture_of(vms: Iterable[VmConfig], catalog: Catalog, host: HostFacts |
 
 
 def _families(vm: VmConfig, catalog: Catalog) -> Iterator[str]:
-    """`arm` or `x86` for each device, variable and blob type that only one architecture has."""
+    """`arm` or `x86` for each device, variable, blob type and port that only one architecture has."""
     rows: list[Row | None] = [catalog.vdev(vdev.type) for vdev in vm.vdevs]
     rows += [catalog.variable(setting.variable) for setting in vm.settings]
     blobs = (*(load.blob for load in vm.loads), *(each.blob for each in vm.passes))
     words = (*blobs, *(flag.partition(" ")[0] for flag in vm.flags))
     rows += [row for word in words for row in catalog.blobs.get(word, ())[:1]]
-    return (row.architecture for row in rows if row is not None)
+    yield from (row.architecture for row in rows if row is not None)
+    spaces = [vdev.location.space for vdev in vm.vdevs if vdev.location is not None]
+    spaces += [place.space for each in vm.reserves for place in each.locations]
+    spaces += [window.space for each in vm.passes for window in each.windows]
+    yield from ("x86" for space in spaces if space is Space.IO)
 
 
 def board_text(
