@@ -10,6 +10,7 @@ from hvbuild.machine.claims import Claim
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
 from hvbuild.machine.profiles import PROFILES, Profile, profile
+from hvbuild.machine.schedule import Costs
 from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, host_threads, titled, under
 from hvbuild.model.guest import Demand
 from hvbuild.model.operations import OPERATIONS, vdev_kind
@@ -65,6 +66,11 @@ class Ground:
     def speeds(self) -> tuple[int, ...]:
         """Capacity of each pCPU; 1024 is the fastest kind of the board."""
         return cpu_speeds(self.system, self.plan)
+
+    @cached_property
+    def engine(self) -> Costs:
+        """What a run charges besides the overhead of each job: a guest left for an interrupt of the host."""
+        return Costs(interrupt_ns=self.terms["host-interrupt"])
 
     def overhead_ns(self, thread: HostThread) -> int:
         """Host time of each job of `thread` besides its work: exits, switches there and back, moves."""

@@ -118,7 +118,7 @@ def play(
 ) -> ScheduleRun:
     """Run `parts` through the scheduler under the profile (with assumptions `explored`)."""
     scenario = scenario_of(ground, parts, horizon or horizon_of(parts))
-    schedule = simulate(scenario, ground.profile, explored=explored, fast=fast)
+    schedule = simulate(scenario, ground.profile, explored=explored, costs=ground.engine, fast=fast)
     return ScheduleRun(
         run=run,
         workload=workload,

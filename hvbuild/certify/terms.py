@@ -74,6 +74,12 @@ def terms_of(board: Board) -> Terms:
         unit="ns",
         source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.INTERRUPT].source}",
     )
+    host = Term(
+        name="host-interrupt",
+        value=exit_ns(exits, Cause.HOST_INTERRUPT),
+        unit="ns",
+        source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.HOST_INTERRUPT].source}",
+    )
     times = (Term(name=n, value=costs.ns(n), unit="ns", source=costs.rows[n].source) for n in _TIMES)
     rates = (Term(name=n, value=costs.value(n), unit="bytes/s", source=costs.rows[n].source) for n in _MOVING)
-    return Terms((vdev, interrupt, *times, *rates, *_LIMITS), costs)
+    return Terms((vdev, interrupt, host, *times, *rates, *_LIMITS), costs)

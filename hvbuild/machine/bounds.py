@@ -5,10 +5,11 @@ While a thread that may run on one pCPU only is ready, that pCPU runs threads of
 bounds its wait: Joseph and Pandya 1986 with busy periods for bounds beyond the period (Lehoczky 1990).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from hvbuild.machine.parts import CLOCK_CPU, irq_cpu_of
 from hvbuild.machine.setting import Setting
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
@@ -173,6 +174,21 @@ def response_bound(
         exact = exact and plain
     worst = _busy_period(cost_ns(setting, thread, cpu), _period(thread), requests)
     return Bound(response_ns=worst, exact=exact, who=tuple(who))
+
+
+def interruptions(setting: Setting, threads: Iterable[HostThread], cpu: int, cost: int) -> Iterator[Request]:
+    """What vCPUs on `cpu` lose, at `cost` a time, by being left for the clock and for what wakes threads."""
+    if cpu == CLOCK_CPU and not setting.profile.settings().get("EXACT"):
+        yield partial(turns, int(setting.system.host.tick), cost)
+    for thread in threads:
+        if _period(thread) and irq_cpu_of(setting, thread) == cpu:
+            burst = thread.demand.burst if thread.demand is not None else 1
+            yield partial(turns, _period(thread), cost * max(1, burst))
+
+
+def turns(period: int, cost: int, window: int) -> int:
+    """What comes once a `period`, at `cost` a time, takes of any window of that length."""
+    return (-(-window // period) + 1) * cost
 
 
 def _unprovable(setting: Setting, thread: HostThread) -> str:

@@ -1,13 +1,13 @@
 """One run of a whole system: its boot, its threads under their loads, and the bounds beside what was seen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import MappingProxyType
 
 from hvbuild.machine.analysis import partition_delay
 from hvbuild.machine.boot import Boot, boot
-from hvbuild.machine.bounds import Bound, Request, response_bound, server_request
+from hvbuild.machine.bounds import Bound, Request, interruptions, response_bound, server_request, turns
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
@@ -15,7 +15,7 @@ from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.guesttime import GuestTime, guest_time, running
 from hvbuild.machine.loads import Load, load_of
 from hvbuild.machine.memory import MemoryTerms, build_memory
-from hvbuild.machine.parts import CLOCK_CPU, Job, Part, irq_cpu_of, jobs_of, scenario_of
+from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
 from hvbuild.machine.profiles import Profile
 from hvbuild.machine.program import engine_costs
 from hvbuild.machine.schedule import Costs, Schedule, simulate
@@ -239,26 +239,12 @@ def _bound(bench: Bench, thread: HostThread) -> Bound:
     equals = any(other.priority == thread.priority for other in near if other.name != thread.name)
     more: list[Request] = []
     if isinstance(thread.sched, RoundRobin) and equals and engine.switch_ns:
-        more.append(partial(_turns, int(bench.system.host.tick), engine.switch_ns))
+        more.append(partial(turns, int(bench.system.host.tick), engine.switch_ns))
     if engine.migration_ns:
         more.append(partial(_once, len(near) * engine.migration_ns))
     if engine.interrupt_ns and len(thread.cpus) == 1:
-        more += _interruptions(bench, min(thread.cpus))
+        more += interruptions(bench, bench.threads, min(thread.cpus), engine.interrupt_ns)
     return response_bound(bench, thread, bench.threads, more=more)
-
-
-def _interruptions(bench: Bench, cpu: int) -> Iterator[Request]:
-    """What vCPUs on `cpu` lose by being left for the clock and for what wakes other threads."""
-    cost = bench.engine.interrupt_ns
-    if cpu == CLOCK_CPU:
-        yield partial(_turns, int(bench.system.host.tick), cost)
-    for load in bench.loads:
-        if load.part.period_ns and irq_cpu_of(bench, load.thread) == cpu:
-            yield partial(_turns, load.part.period_ns, cost)
-
-
-def _turns(period: int, cost: int, window: int) -> int:
-    return (-(-window // period) + 1) * cost
 
 
 def _once(cost: int, _window: int) -> int:

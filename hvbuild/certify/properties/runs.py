@@ -1,15 +1,14 @@
 """HC4xxx: what every drawn run must show: declared loads, spin locks, partitions under full load."""
 
-from collections.abc import Iterable
 from functools import partial
 
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.playing import ScheduleRun, bound_of, longest_wait
+from hvbuild.certify.properties.analysed import counted_bound
 from hvbuild.certify.properties.loads import has_partitions, vcpus_of
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.certify.story import lateness, waiting
-from hvbuild.machine.bounds import response_bound
 from hvbuild.machine.parts import WORKING, Job, Part
 from hvbuild.model.vm import Sporadic
 from hvbuild.units import milliseconds as ms
@@ -168,7 +167,11 @@ def theory_holds(ground: Ground, run: ScheduleRun) -> Finding | None:
     threads = [part.thread for part in run.parts]
     for part in run.parts:
         jobs = run.jobs.get(part.thread.name, ())
-        bound = _proved(ground, part, threads) if jobs and len(part.thread.cpus) == 1 else None
+        bound = (
+            counted_bound(ground, part.thread, threads).response_ns
+            if jobs and len(part.thread.cpus) == 1
+            else None
+        )
         if bound is None:
             continue
         job = late_job(run, part, bound)
@@ -183,10 +186,6 @@ def theory_holds(ground: Ground, run: ScheduleRun) -> Finding | None:
                 change="none in the stack: the scheduler model and the analysis disagree",
             )
     return None
-
-
-def _proved(ground: Ground, part: Part, threads: Iterable[object]) -> int | None:
-    return response_bound(ground, part.thread, threads).response_ns  # type: ignore[arg-type]
 
 
 def has_services(ground: Ground) -> str:
