@@ -14,7 +14,8 @@ from hvbuild.load.bind import bind_stack
 from hvbuild.load.files import Files, Input, Memory
 from hvbuild.load.layers import Layers, load_layers
 from hvbuild.load.parsecache import ParseCache
-from hvbuild.load.references import NOTHING_SAID, reference_faults
+from hvbuild.load.reference_codes import NOTHING_SAID
+from hvbuild.load.references import reference_faults
 from hvbuild.load.remarks import Remark, remarks_in
 from hvbuild.load.routes import with_routes
 from hvbuild.load.schema import shape_faults

@@ -26,7 +26,7 @@ ROOMS: tuple[str, ...] = (
     "hvbuild.load.schema_wording",
     "hvbuild.load.fields",
     "hvbuild.load.bind_board",
-    "hvbuild.load.references",
+    "hvbuild.load.reference_codes",
     "hvbuild.resolve.memory",
     "hvbuild.resolve.commandline",
     "hvbuild.rules.catalog",

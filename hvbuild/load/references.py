@@ -1,67 +1,23 @@
 """Names inside a stack that point at other things of it: each must point at something, once."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from hvbuild.diagnostics import Code, Diagnostic, Severity, other
-from hvbuild.model.guest import Demand, Guest, Image
-from hvbuild.model.operations import operations_of
+from hvbuild.diagnostics import Diagnostic, other
+from hvbuild.load.demand_references import demand_faults
+from hvbuild.load.reference_codes import (
+    HOST_END,
+    LINK_ENDS,
+    NAME_TWICE,
+    NOT_A_COMMAND,
+    NOTHING_SAID,
+    SAID_TWICE,
+    WRONG_KIND,
+    unknown,
+)
+from hvbuild.model.guest import Guest, Image
 from hvbuild.model.stack import LinkEnd, Stack
-from hvbuild.nearest import did_you_mean
 from hvbuild.source import Origin
-
-HOST_END = "host"
-
-UNKNOWN_NAME = Code(
-    code="HV1030",
-    name="unknown-name",
-    severity=Severity.ERROR,
-    meaning="A name refers to a region, device, guest, vdev, partition or cluster that nothing declares.",
-    source="hvbuild: a reference without its target cannot be rendered",
-)
-NAME_TWICE = Code(
-    code="HV1031",
-    name="name-twice",
-    severity=Severity.ERROR,
-    meaning="Two things of one kind carry the same name, so a reference to it could mean either.",
-    source="hvbuild: lists merge and references resolve by name",
-)
-LINK_ENDS = Code(
-    code="HV1032",
-    name="link-ends",
-    severity=Severity.ERROR,
-    meaning="A link does not join two different ends of which each takes part in one link only.",
-    source="QNX Hypervisor 7.1, guest-to-guest networking: a peer is one vdevpeer or one other vdev",
-)
-WRONG_KIND = Code(
-    code="HV1033",
-    name="wrong-kind",
-    severity=Severity.ERROR,
-    meaning="A reference points at a thing of another kind than is needed there.",
-    source="QNX Hypervisor, vdev reference: `peer` belongs to virtio-net, shared memory to shmem",
-)
-NOTHING_SAID = Code(
-    code="HV1034",
-    name="nothing-said",
-    severity=Severity.ERROR,
-    meaning="A declaration lacks what makes it mean something: a size, a source, a thing to hand over.",
-    source="hvbuild: nothing is filled in silently",
-)
-SAID_TWICE = Code(
-    code="HV1035",
-    name="said-twice",
-    severity=Severity.ERROR,
-    meaning="One fact is given in two ways that exclude each other.",
-    source="hvbuild: each fact is said once",
-)
-NOT_A_COMMAND = Code(
-    code="HV1036",
-    name="not-a-command",
-    severity=Severity.ERROR,
-    meaning="A command line has no program, or a quote in it is never closed.",
-    source="POSIX shell quoting, by which hvbuild splits commands into words",
-)
-CODES = (UNKNOWN_NAME, NAME_TWICE, LINK_ENDS, WRONG_KIND, NOTHING_SAID, SAID_TWICE, NOT_A_COMMAND)
 
 
 def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
@@ -78,18 +34,7 @@ def reference_faults(stack: Stack) -> Iterator[Diagnostic]:
     yield from _shared(stack)
     yield from _host_reads(stack)
     yield from _services(stack)
-    yield from _workloads(stack)
-    yield from _interrupts(stack)
-    yield from _operations(stack)
-
-
-def _unknown(kind: str, name: str, known: Iterable[str], place: Origin, where: str) -> Diagnostic:
-    return UNKNOWN_NAME.at(
-        place,
-        f"{where} refers to {kind} `{name}`, which nothing declares",
-        f"no {kind} of this name",
-        helps=did_you_mean(name, known),
-    )
+    yield from demand_faults(stack)
 
 
 def _repeated_names(stack: Stack) -> Iterator[Diagnostic]:
@@ -130,7 +75,7 @@ def _regions(stack: Stack) -> Iterator[Diagnostic]:
     for region in stack.regions:
         if region.owner and region.owner not in guests:
             where = f"`owner` of memory region `{region.name}`"
-            yield _unknown("guest", region.owner, guests, region.owner_origin, where)
+            yield unknown("guest", region.owner, guests, region.owner_origin, where)
         if not region.external and (region.size is None or region.base is None):
             missing = "size" if region.size is None else "base"
             yield NOTHING_SAID.at(
@@ -149,7 +94,7 @@ def _memory(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
     for ram in guest.ram:
         where = f"memory block `{ram.name}` of guest `{guest.name}`"
         if ram.region and ram.region not in regions:
-            yield _unknown("memory region", ram.region, regions, ram.region_origin, where)
+            yield unknown("memory region", ram.region, regions, ram.region_origin, where)
         if ram.region and (ram.base is not None or ram.size is not None):
             yield SAID_TWICE.at(ram.origin, f"{where} gives a region and a base or size of its own")
         if not ram.region and ram.size is None:
@@ -162,9 +107,9 @@ def _handed_over(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
     for item in guest.passes:
         where = f"pass-through `{item.name}` of guest `{guest.name}`"
         if item.device and item.device not in devices:
-            yield _unknown("board device", item.device, devices, item.target_origin, where)
+            yield unknown("board device", item.device, devices, item.target_origin, where)
         if item.region and item.region not in regions:
-            yield _unknown("memory region", item.region, regions, item.target_origin, where)
+            yield unknown("memory region", item.region, regions, item.target_origin, where)
         if item.device and item.region:
             yield SAID_TWICE.at(item.origin, f"{where} names a device and a region")
         exact = item.exact
@@ -217,9 +162,9 @@ def _placement(stack: Stack, guest: Guest) -> Iterator[Diagnostic]:
     placed.append((launch.partition, launch.cluster, launch.origin, f"`launch` of guest `{guest.name}`"))
     for partition, cluster, place, where in placed:
         if partition is not None and partition not in partitions:
-            yield _unknown("partition", partition, partitions, place, where)
+            yield unknown("partition", partition, partitions, place, where)
         if cluster is not None and cluster not in clusters:
-            yield _unknown("cluster", cluster, clusters, place, where)
+            yield unknown("cluster", cluster, clusters, place, where)
 
 
 def _images(guest: Guest) -> Iterator[Diagnostic]:
@@ -270,12 +215,12 @@ def _link_end(stack: Stack, link: str, end: LinkEnd) -> Iterator[Diagnostic]:
         return
     guest = stack.guest(end.guest)
     if guest is None:
-        yield _unknown("guest", end.guest, [item.name for item in stack.guests], end.origin, where)
+        yield unknown("guest", end.guest, [item.name for item in stack.guests], end.origin, where)
         return
     vdev = next((item for item in guest.vdevs if item.name == end.vdev), None)
     if vdev is None:
         known = [item.name for item in guest.vdevs]
-        yield _unknown(f"vdev of guest `{guest.name}`", end.vdev, known, end.origin, where)
+        yield unknown(f"vdev of guest `{guest.name}`", end.vdev, known, end.origin, where)
     elif vdev.type != "virtio-net":
         yield WRONG_KIND.at(
             end.origin,
@@ -293,7 +238,7 @@ def _shared(stack: Stack) -> Iterator[Diagnostic]:
         for name, place in shared.guests:
             guest = stack.guest(name)
             if guest is None:
-                yield _unknown("guest", name, names, place, where)
+                yield unknown("guest", name, names, place, where)
             elif not any(vdev.type == "shmem" for vdev in guest.vdevs):
                 yield WRONG_KIND.at(
                     place,
@@ -306,7 +251,7 @@ def _shared(stack: Stack) -> Iterator[Diagnostic]:
                 )
             seen.setdefault(name, place)
         if shared.creator and shared.creator not in seen:
-            yield _unknown(
+            yield unknown(
                 "guest of this region", shared.creator, seen, shared.origin, f"`creator` of {where}"
             )
 
@@ -336,7 +281,7 @@ def _services(stack: Stack) -> Iterator[Diagnostic]:
         ):
             for name in names:
                 if name not in known:
-                    yield _unknown(kind, name, known, service.origin, where)
+                    yield unknown(kind, name, known, service.origin, where)
 
 
 def _program(command: str) -> str:
@@ -346,71 +291,3 @@ def _program(command: str) -> str:
     except ValueError:
         return ""
     return words[0] if words else ""
-
-
-def _workloads(stack: Stack) -> Iterator[Diagnostic]:
-    known = [
-        *(name for guest in stack.guests for name in (guest.name, *_vcpu_names(guest))),
-        *(service.name for service in stack.host.services),
-    ]
-    for workload in stack.workloads:
-        for name, demand in workload.demands:
-            if name not in known:
-                yield _unknown("thread", name, known, demand.origin, f"workload `{workload.name}`")
-
-
-def _interrupts(stack: Stack) -> Iterator[Diagnostic]:
-    """Loads and the board's routing name pCPUs and, as far as loads go, interrupts that the board has."""
-    cpus = [str(cpu) for cpu in range(len(stack.board.cores))]
-    routing = stack.board.routing
-    known = [str(line) for device in stack.board.devices for line in device.interrupts]
-    known += [str(row.line) for row in routing.lines]
-    for place, cpu in ((routing.origin, routing.cpu), *((row.origin, row.cpu) for row in routing.lines)):
-        if str(cpu) not in cpus:
-            yield _unknown("pCPU", str(cpu), cpus, place, f"`interrupts` of board `{stack.board.name}`")
-    for _, where, demand in _demands(stack):
-        if demand.interrupt is not None and str(demand.interrupt) not in known:
-            yield _unknown("board interrupt", str(demand.interrupt), known, demand.origin, where)
-        if demand.interrupt_cpu is not None and str(demand.interrupt_cpu) not in cpus:
-            yield _unknown("pCPU", str(demand.interrupt_cpu), cpus, demand.origin, where)
-
-
-def _operations(stack: Stack) -> Iterator[Diagnostic]:
-    """Loads name vdevs of their guest, and operations that drivers of these are known to do."""
-    for name, where, demand in _demands(stack):
-        guest = stack.guest(name.split("/")[0])
-        if guest is None and demand.uses:
-            yield WRONG_KIND.at(demand.origin, f"{where} has operations, and only a guest has vdevs")
-        elif guest is not None:
-            yield from _used_vdevs(guest, demand, where)
-
-
-def _used_vdevs(guest: Guest, demand: Demand, where: str) -> Iterator[Diagnostic]:
-    types = {vdev.name: vdev.type for vdev in guest.vdevs}
-    for use in demand.uses:
-        if use.vdev not in types:
-            yield _unknown(f"vdev of guest `{guest.name}`", use.vdev, types, demand.origin, where)
-        elif use.name not in operations_of(types[use.vdev]):
-            kind = f"operation of `{use.vdev}` (a {types[use.vdev]})"
-            yield _unknown(kind, use.name, operations_of(types[use.vdev]), demand.origin, where)
-
-
-def _demands(stack: Stack) -> Iterator[tuple[str, str, Demand]]:
-    """Every load that was written down, once: whose it is, how a message calls it, and the load."""
-    seen: set[int] = set()
-    for guest in stack.guests:
-        for demand in guest.demands:
-            # one `load` stands for all vCPUs of its guest
-            if demand is not None and id(demand) not in seen:
-                seen.add(id(demand))
-                yield guest.name, f"the load of guest `{guest.name}`", demand
-    for service in stack.host.services:
-        if service.demand is not None:
-            yield "", f"the load of service `{service.name}`", service.demand
-    for workload in stack.workloads:
-        for name, demand in workload.demands:
-            yield name, f"workload `{workload.name}` for `{name}`", demand
-
-
-def _vcpu_names(guest: Guest) -> list[str]:
-    return [f"{guest.name}/{number}" for number in range(max(1, len(guest.vcpus)))]

@@ -5,17 +5,10 @@ from dataclasses import dataclass
 
 from hvbuild.machine.measures import cpu_measures
 from hvbuild.machine.simulation import Simulation
+from hvbuild.report.observed import exits_per_second, measured, ms, per_second, percent, response_ns
 from hvbuild.report.outcome import Outcome
-from hvbuild.report.simulation import (
-    exits_per_second,
-    measured,
-    ms,
-    per_second,
-    percent,
-    response_ns,
-    simulation_data,
-    title,
-)
+from hvbuild.report.simulation import title
+from hvbuild.report.simulation_data import simulation_data
 from hvbuild.report.tables import Row, table
 from hvbuild.simulating import Simulated
 

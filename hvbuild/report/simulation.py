@@ -4,21 +4,26 @@ Every figure of the run is called observed: it is what one run showed and no wor
 analysis and are named so.
 """
 
-from collections.abc import Iterator
-
 from hvbuild.machine.findings import Seen
-from hvbuild.machine.guesttime import GuestTime
 from hvbuild.machine.loads import Load
-from hvbuild.machine.measures import ThreadMeasure, cpu_measures, partition_measures, thread_measures
+from hvbuild.machine.measures import ThreadMeasure, cpu_measures, partition_measures
 from hvbuild.machine.parts import irq_cpu_of
 from hvbuild.machine.simulation import Simulation
-from hvbuild.machine.threads import HostThread, cpus_text
+from hvbuild.machine.threads import cpus_text
 from hvbuild.machine.trace_export import label, timeline
-from hvbuild.model.guest import VdevUse
-from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.model.vm import Sporadic
-from hvbuild.report.boot import boot_data, boot_text
+from hvbuild.report.boot import boot_text
+from hvbuild.report.observed import (
+    exits_per_second,
+    measured,
+    ms,
+    per_second,
+    percent,
+    response_ns,
+    sched_text,
+)
 from hvbuild.report.outcome import Outcome
+from hvbuild.report.simulation_data import simulation_data
 from hvbuild.report.tables import Row, table
 from hvbuild.simulating import Simulated
 from hvbuild.units import duration_text
@@ -70,37 +75,6 @@ def title(simulated: Simulated) -> str:
         f"{question.level.value} costs ({stack.board.cost_class}), profile {question.profile.name}"
         f"{turned}{dropped}"
     )
-
-
-def ms(value: int) -> str:
-    """Nanoseconds as milliseconds with three decimals, rounded down."""
-    return f"{value // 1_000_000}.{value // 1000 % 1000:03d}"
-
-
-def percent(part: float) -> str:
-    """A fraction as a percentage."""
-    return f"{100 * part:.2f}"
-
-
-def response_ns(run: Simulation, load: Load) -> int | None:
-    """The longest response seen, one still open at the end included; None without activations."""
-    horizon = run.schedule.scenario.horizon_ns
-    return max((job.response(horizon) for job in run.jobs.get(load.thread.name, ())), default=None)
-
-
-def exits_per_second(run: Simulation, load: Load) -> float:
-    """How often its guest was left in a second."""
-    return sum(run.exits(load).values()) * 1e9 / run.schedule.scenario.horizon_ns
-
-
-def per_second(run: Simulation, count: int) -> float:
-    """`count` things of the run in a second."""
-    return count * 1e9 / run.schedule.scenario.horizon_ns
-
-
-def measured(run: Simulation) -> Iterator[tuple[Load, ThreadMeasure]]:
-    """Each thread that ran with its figures."""
-    return zip(run.loads, thread_measures(run.schedule), strict=True)
 
 
 def timeline_text(run: Simulation) -> str:
@@ -165,11 +139,6 @@ def _thread_cells(run: Simulation, load: Load, measure: ThreadMeasure) -> tuple[
         f"{per_second(run, measure.preemptions):.1f}",
         f"{exits_per_second(run, load):.1f}" if thread.is_vcpu else "",
     )
-
-
-def sched_text(thread: HostThread) -> str:
-    """`45r`: priority and letter of the policy."""
-    return thread.spelled.split("(", 1)[1].split(",", 1)[0]
 
 
 def _resting_text(run: Simulation) -> str:
@@ -282,123 +251,3 @@ def _seen_text(seen: tuple[Seen, ...]) -> str:
 
 
 # --- as data ----------------------------------------------------------------------------------------------
-
-
-def simulation_data(simulated: Simulated) -> dict[str, object]:
-    """The same as JSON values, times in nanoseconds."""
-    run, stack = simulated.run, simulated.checked.plan.stack
-    question = run.bench.question
-    return {
-        "stack": stack.name,
-        "variant": stack.variant,
-        "workload": simulated.asked.workload or None,
-        "profile": question.profile.name,
-        "explored": list(question.explored),
-        "costs": {"class": stack.board.cost_class, "level": question.level.value},
-        "until_ns": question.until_ns,
-        "boot": boot_data(run.boot),
-        "threads": [_thread_data(run, load, measure) for load, measure in measured(run)],
-        "resting": [thread.name for thread in run.resting],
-        "down": sorted(run.bench.down),
-        "interrupts": _routing_data(run),
-        "cpus": [
-            {"cpu": c.cpu, "busy_ns": c.busy_ns, "overhead_ns": c.overhead_ns, "idle_ns": c.idle_ns}
-            for c in cpu_measures(run.schedule)
-        ],
-        "partitions": _partition_data(run),
-        "counters": dict(run.schedule.counters),
-        "findings": [_seen_data(one) for one in simulated.seen],
-    }
-
-
-def _routing_data(run: Simulation) -> dict[str, object]:
-    routing = run.bench.system.host.routing
-    lines = [{"line": row.line, "cpu": row.cpu, "source": row.source} for row in routing.lines]
-    return {"cpu": routing.cpu, "source": routing.source, "lines": lines}
-
-
-def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[str, object]:
-    thread, totals = load.thread, run.schedule.threads[measure.thread]
-    bound = run.bounds[thread.name]
-    allowed = thread.demand.bound if thread.demand is not None else None
-    jobs = run.jobs.get(thread.name, ())
-    return {
-        "name": thread.name,
-        "guest": thread.guest or None,
-        "sched": sched_text(thread),
-        "cpus": sorted(thread.cpus),
-        "woken_on_cpu": irq_cpu_of(run.bench, thread),
-        "partition": thread.partition,
-        "observed_share": round(measure.share, 6),
-        "observed_cpu_ns": totals.cpu_ns,
-        "observed_exit_ns": totals.host_ns,
-        "observed_spin_ns": totals.spin_ns,
-        "observed_halted_ns": totals.halt_ns,
-        "observed_latency_ns": measure.worst_latency_ns,
-        "observed_ready_ns": measure.longest_ready.length,
-        "observed_ready_from_ns": measure.longest_ready.start,
-        "observed_response_ns": response_ns(run, load),
-        "allowed_response_ns": int(allowed) if allowed is not None else None,
-        "analytic_response_ns": bound.response_ns,
-        "analytic_exact": bound.exact,
-        "analytic_note": bound.reason,
-        "analytic_server_ns": run.servers.get(thread.name),
-        "activations": len(jobs),
-        "completed": sum(job.done is not None for job in jobs),
-        "preemptions_per_second": round(per_second(run, measure.preemptions), 3),
-        "exits_per_second": round(exits_per_second(run, load), 3),
-        "exits": run.exits(load),
-        "operations": [_use_data(thread, use) for use in thread.demand.uses] if thread.demand else [],
-        "guest_time": _guest_time_data(run.guest_times.get(thread.name)),
-    }
-
-
-def _use_data(thread: HostThread, use: VdevUse) -> dict[str, object]:
-    row = OPERATIONS[vdev_kind(thread.vdevs[use.vdev]), use.name]
-    return {
-        "operation": use.spelled,
-        "per_activation": use.count,
-        "registers": row.registers,
-        "interrupts": row.interrupts,
-        "source": row.source,
-    }
-
-
-def _guest_time_data(one: GuestTime | None) -> dict[str, object] | None:
-    if one is None:
-        return None
-    return {
-        "active_ns": one.active_ns,
-        "observed_stolen_ns": one.stolen_ns,
-        "observed_pause_ns": one.pause_ns,
-        "observed_pause_from_ns": one.pause_at_ns,
-        "observed_timer_late_ns": one.timer_late_ns,
-    }
-
-
-def _partition_data(run: Simulation) -> list[dict[str, object]]:
-    return [
-        {
-            "partition": one.name,
-            "budget_percent": one.budget_percent,
-            "observed_percent": round(one.used_percent, 3),
-            "bankrupt": one.bankrupt,
-            "analytic_delay_ns": run.partition_delay_ns,
-        }
-        for one in partition_measures(run.schedule)
-    ]
-
-
-def _seen_data(one: Seen) -> dict[str, object]:
-    span = one.place.span
-    return {
-        "kind": one.kind.value,
-        "thread": one.thread,
-        "instead": one.instead or None,
-        "from_ns": one.window.start,
-        "to_ns": one.window.end,
-        "what": one.what,
-        "story": list(one.story),
-        "change": one.change,
-        "place": str(span) if span is not None else None,
-    }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hvbuild.load.references import HOST_END
+from hvbuild.load.reference_codes import HOST_END
 from hvbuild.model.guest import Guest, Vdev
 from hvbuild.model.plan import Peer
 from hvbuild.model.stack import Link, LinkEnd, Stack

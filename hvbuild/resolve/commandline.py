@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from hvbuild.diagnostics import Diagnostic, Diagnostics, error_code, other
-from hvbuild.load.references import UNKNOWN_NAME
+from hvbuild.load.reference_codes import UNKNOWN_NAME
 from hvbuild.model.guest import Guest
 from hvbuild.model.linux_names import console_name, disk_node
 from hvbuild.model.vm import Space, Vdev
