@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from hvbuild.catalog import Catalog, shipped_catalog
+from hvbuild.catalog_rows import VdevRow
 from hvbuild.codes import codes_by_name
-from hvbuild.diagnostics import Code, Diagnostic, StackInvalid
+from hvbuild.diagnostics import Code, Diagnostic, Diagnostics, StackInvalid
 from hvbuild.formats.dtb_text import text_of
 from hvbuild.formats.qvmconf import Document, read_qvmconf
 from hvbuild.formats.qvmconf_command import files_named, read_command
@@ -21,6 +22,7 @@ from hvbuild.rules.catalog import HAND_KEPT_RULES
 from hvbuild.rules.own import NO_RULES, OwnRules
 from hvbuild.rules.rule import run_rules
 from hvbuild.source import SourceFile, Span
+from hvbuild.values import dataclass
 
 QVMCONF = "qvmconf"
 # A region outside RAM is told by the reader of its tree, at its numbers.
@@ -62,10 +64,10 @@ def lint(
 
     Each qvmconf file, each command line and each configuration that a buildfile starts and holds inline is
     one VM; together they are one system. A file given twice, as by patterns that overlap, counts once. The
-    rules and severities of the project file in the folder `project` hold here, too.
+    rules, severities and device types of the project file in the folder `project` hold here, too.
     """
-    wrong, levels, own = _of_project(project) if project is not None else ((), (), NO_RULES)
-    catalog = shipped_catalog()
+    site = _site(project) if project is not None else _Site()
+    catalog = shipped_catalog().with_vdevs(site.vdevs)
     once = {path.resolve(): path for path in files}
     sources = [(kind_of(path, kind), read_source(path)) for path in once.values()]
     given = {Path(file.path).name for what, file in sources if what == QVMCONF}
@@ -80,27 +82,45 @@ def lint(
     found = [*held.faults, *reading.faults]
     found += [
         fault
-        for fault in run_rules(system, HAND_KEPT_RULES, catalog, own.run)
+        for fault in run_rules(system, HAND_KEPT_RULES, catalog, site.rules.run)
         if not (fault.code == _OUTSIDE_MEMORY and fault.primary.span.file in trees)
     ]
     images = {linted.document.file.path: linted.document.file for linted in reading.images}
     homes = {vm: images[file.path] for vm, file in inline.items()}
-    found = [*(in_buildfile(fault, homes) for fault in found), *wrong]
+    found = [*(in_buildfile(fault, homes) for fault in found), *site.faults]
     documents = [document.file for documents in held.documents for document in documents]
     texts = {file: HASH for file in (*documents, *images.values()) if file not in homes}
-    known = own.known(codes_by_name())
+    known = site.rules.known(codes_by_name())
     kept = _with_remarks(found, texts | dict.fromkeys(trees, SLASHES), known)
-    return apply_policy(kept, levels, known) if levels else kept
+    return apply_policy(kept, site.levels, known) if site.levels else kept
 
 
-def _of_project(folder: Path) -> tuple[tuple[Diagnostic, ...], tuple[Level, ...], OwnRules]:
-    """What is wrong with the project file in `folder`, its severities and its rules."""
-    from hvbuild.load.files import Files  # noqa: PLC0415 - YAML and its schemas, for projects alone
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    """What a project adds: severities, rules and device types of its own, and what is wrong with them."""
+
+    levels: tuple[Level, ...] = ()
+    rules: OwnRules = NO_RULES
+    vdevs: tuple[VdevRow, ...] = ()
+    faults: tuple[Diagnostic, ...] = ()
+
+
+def _site(folder: Path) -> _Site:
+    """What the project file in `folder` says; nothing where there is none."""
+    from hvbuild.load.bind_vdev_types import bind_vdev_types  # noqa: PLC0415 - YAML, for projects alone
+    from hvbuild.load.fields import Fields  # noqa: PLC0415
+    from hvbuild.load.files import Files  # noqa: PLC0415
     from hvbuild.projectfile import read_project, rules_of_project  # noqa: PLC0415
 
-    project = read_project(folder, Files())
-    own = rules_of_project(project, folder)
-    return (*project.faults, *own.faults), project.levels, own
+    project, faults = read_project(folder, Files()), Diagnostics()
+    rules = rules_of_project(project, folder)
+    vdevs = tuple(row for tree in project.under_stacks for row in bind_vdev_types(Fields(tree, faults)))
+    return _Site(
+        levels=project.levels,
+        rules=rules,
+        vdevs=vdevs,
+        faults=(*project.faults, *rules.faults, *faults),
+    )
 
 
 def _systems(held: HandKept) -> dict[str, str]:
