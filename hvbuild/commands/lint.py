@@ -27,7 +27,8 @@ def command(files: tuple[Path, ...], target: str | None, kind: str | None, vm: t
     """Check qvmconf files, buildfiles and device trees.
 
     Each FILE is one VM or image; files given together are one system. The
-    rules and severities of hvbuild.yaml in the current folder hold, too.
+    rules, severities and device types of hvbuild.yaml in the current folder
+    hold, too.
     """
     from pathlib import Path
 
