@@ -11,6 +11,11 @@ FILE = "system a\nram 0x80000000,256M\ncpu\nload /g/a.ifs\nvdev acme-camera\n  l
 SOUND = FILE.replace("0x8fff8000", "0x90000000").replace("lain", "lane")
 
 
+@pytest.fixture(autouse=True)
+def _a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("project", "text", "codes", "end"),
     [
@@ -20,10 +25,7 @@ SOUND = FILE.replace("0x8fff8000", "0x90000000").replace("lain", "lane")
         (PROJECT.replace("0x10000", "wide"), SOUND, ["HV1005"], ""),
     ],
 )
-def test_lint_knows_the_projects_devices(
-    project: str, text: str, codes: list[str], end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_lint_knows_the_projects_devices(project: str, text: str, codes: list[str], end: str) -> None:
     Path("a.qvmconf").write_text(text)
     if project:
         Path("hvbuild.yaml").write_text(project)

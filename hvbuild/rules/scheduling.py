@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from hvbuild.diagnostics import Severity, other
+from hvbuild.diagnostics import Label, Severity, other
 from hvbuild.rules.placement import clusters_of, is_on_8, mask_of, vcpu_place, vcpu_text
 from hvbuild.rules.rule import Finding, found, rule
 from hvbuild.rules.scene import Scene, VmScene
@@ -71,6 +71,7 @@ def empty_runmask(scene: VmScene) -> Iterator[Finding]:
 def exclusive_cpu_shared(scene: Scene) -> Iterator[Finding]:
     """A pCPU that belongs to one guest alone may be used by another guest."""
     own = scene.host.exclusive
+    owners = {vm.vm.label: vm for vm in scene.vms}
     for vm in scene.vms if own else ():
         for index, vcpu in enumerate(vm.vm.vcpus):
             mask = mask_of(vcpu, vm)
@@ -81,7 +82,17 @@ def exclusive_cpu_shared(scene: Scene) -> Iterator[Finding]:
                     f"{vcpu_text(index)} of {vm.text} may run on pCPU {cpus_text(taken)}, "
                     f"which is kept for {listed(sorted({own[cpu] for cpu in taken}))}",
                     "floats over all pCPUs" if vcpu.runmask is None else "includes a kept pCPU",
+                    others=[label for cpu in taken[:1] for label in _keeper(owners.get(own[cpu]), cpu)],
                 )
+
+
+def _keeper(owner: VmScene | None, cpu: int) -> Iterator[Label]:
+    """The vCPU for which a pCPU is kept."""
+    if owner is None:
+        return
+    keeping = next((vcpu for vcpu in owner.vm.vcpus if cpu in mask_of(vcpu, owner)), None)
+    if keeping is not None:
+        yield from other(vcpu_place(keeping), f"pCPU {cpu} is kept for this one")
 
 
 @rule(

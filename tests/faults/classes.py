@@ -10,12 +10,9 @@ FAULTS: tuple[Fault, ...] = (*text_faults.FAULTS, *memory_faults.FAULTS, *device
 NOT_IN_A_STACK: dict[int, str] = {
     12: "guests have no numeric ids: the system name is the only one (11)",
     18: "regions are named, never counted",
-    23: "what the host itself needs is not declared in a stack; HV2113 covers it where it is known",
     29: "qvm has no choice of page sizes",
     38: "a stack's host tree is rendered and read back; the reader of trees has the rules for hand-kept ones",
     53: "qvm has no exclusive mode of an interrupt controller",
-    57: "a stack does not declare exclusive pCPUs; HV4004 covers them where they are known",
-    58: "a stack does not declare housekeeping pCPUs; HV4012 covers them where they are known",
     60: "no lockstep clusters and no nested guests on a QNX host",
     66: "behaviour of the tool: nothing is written when a check fails, point 6 of every row here",
     67: "behaviour of the tool: the exit code is point 1 of every row here",

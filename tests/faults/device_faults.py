@@ -164,6 +164,35 @@ def mixed_kinds(s: Setting, wrong: bool) -> str | None:
     return cpus(s, f"sched: 10r, runmask: [{3 if wrong else 5}, 4] #1")
 
 
+def own_cpus(s: Setting) -> list[int]:
+    """pCPUs that the vCPUs of no other guest may use."""
+    clusters = {cluster.name: cluster.cpus for cluster in s.plan.stack.host.clusters}
+    everything = frozenset(range(len(s.plan.stack.board.cores)))
+    used: set[int] = set()
+    for other in s.others:
+        for vcpu in other.vm.vcpus:
+            used |= vcpu.runmask or clusters.get(vcpu.cluster or "", everything)
+    return sorted(everything - used)
+
+
+def exclusive_shared(s: Setting, wrong: bool) -> str | None:
+    free = own_cpus(s)
+    if len(free) < 2:
+        return None
+    body = another_guest("probe", SMALL_RAM)
+    body = body.replace("{sched: 10r,", f"{{sched: 10r, {s.place_cpu(free[0] if wrong else free[1])},")
+    body = body.replace("bound: 50ms}}", "bound: 50ms}}  #1", 1)
+    return cpus(s, f"sched: 10r, {s.place_cpu(free[0])} #2") + "    exclusive: true\n" + body + "\n"
+
+
+def housekeeping_used(s: Setting, wrong: bool) -> str | None:
+    free = own_cpus(s)
+    if len(free) < 2:
+        return None
+    planted = cpus(s, f"sched: 10r, {s.place_cpu(free[0 if wrong else 1])} #1") + "    exclusive: true\n"
+    return planted + f"host:\n  housekeeping: [{free[0]}]\n"
+
+
 def sporadic_budget(s: Setting, wrong: bool) -> str:
     budget = "30ms" if wrong else "10ms"
     return cpus(
@@ -254,6 +283,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(number=54, name="no such pCPU", codes=("HV4001", "HV1030", "HV4010"), edit=no_such_cpu),
     Fault(number=55, name="pCPU repeated", codes=("HV4002",), edit=cpu_repeated, warning=True),
     Fault(number=56, name="no pCPU", codes=("HV1007", "HV4003"), edit=no_cpu),
+    Fault(number=57, name="exclusive pCPU shared", codes=("HV4004",), edit=exclusive_shared, parties=2),
+    Fault(number=58, name="on the host's pCPU", codes=("HV4012",), edit=housekeeping_used, warning=True),
     Fault(number=59, name="mixed kinds", codes=("HV4005",), edit=mixed_kinds, warning=True),
     Fault(number=61, name="budget above period", codes=("HV4201",), edit=sporadic_budget),
     Fault(number=62, name="unknown partition", codes=("HV1030",), edit=partition_unknown),

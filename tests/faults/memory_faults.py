@@ -60,6 +60,11 @@ def zero_size(s: Setting, wrong: bool) -> str:
     return guest(s, f"ram:\n  - {{name: extra, base: {FREE:#x}, size: {'0' if wrong else '4KiB'}}}  #1")
 
 
+def too_little_left(s: Setting, wrong: bool) -> str:
+    total = sum(bank.window.size for bank in s.plan.stack.board.memory)
+    return stack(f"host:\n  memory: {total if wrong else MIB:#x}  #1")
+
+
 def too_much(s: Setting, wrong: bool) -> str:
     total = sum(bank.window.size for bank in s.plan.stack.board.memory)
     return guest(s, f"ram:\n  - {{name: extra, base: 0x300000000, size: {total if wrong else MIB:#x}}}  #1")
@@ -146,6 +151,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(number=27, name="unaligned base", codes=("HV2001",), edit=unaligned, hexes=True),
     Fault(number=28, name="half a page", codes=("HV2001",), edit=half_page, hexes=True),
     Fault(number=30, name="zero size", codes=("HV2005", "HV1005", "HV1006"), edit=zero_size),
+    Fault(number=23, name="too little for the host", codes=("HV2113",), edit=too_little_left),
     Fault(number=31, name="more than the board has", codes=("HV2106",), edit=too_much),
     Fault(number=32, name="no contiguous room", codes=("HV2020",), edit=fragmented),
     Fault(number=33, name="RAM overlaps RAM", codes=("HV2002",), edit=ram_twice, parties=2, hexes=True),

@@ -63,6 +63,8 @@ MASKS = (
         a_system(a_vm("rt", vcpus=(vcpu(mask=[7]),)), a_vm("la"), exclusive={7: "rt"}),
         "`rt`",
         "floats",
+        "pCPU 7 is kept for this one",
+        places=2,
     ),
     passes(
         "HV4004",
