@@ -318,6 +318,10 @@ def test_partitions_are_shown_beside_their_budgets(tmp_path: Path) -> None:
     assert parts["small"]["budget_percent"] == 10
     assert parts["small"]["observed_percent"] == pytest.approx(10, abs=1)
     assert parts["small"]["analytic_delay_ns"] == 180 * MS  # window - smallest + largest budget
+    cpus_of_board = len(data["cpus"])
+    owed = (cpus_of_board * 100 * 10 // 100 - cpus_of_board - 1) * MS  # a tenth of each window, less ticks
+    assert parts["small"]["analytic_supply_ns"] == owed
+    assert f"{owed / MS:.3f}" in say("simulate", place).out
     assert len(counters) == 1000
     assert counters[-1]["args"]["small"] == pytest.approx(10, abs=1.5)
     assert "those declared are left out" in say("simulate", place, "--profile", "strict").out

@@ -139,6 +139,15 @@ def partition_delay(window: int, budgets: Sequence[int]) -> int:
     return window + (max(present) - min(present)) * window // 100
 
 
+def partition_supply(window: int, percent: int, cpus: int, tick: int) -> int:
+    """The least time, over all CPUs, that a partition gets in a `window` through which it could use them all.
+
+    Its percentage of the window less a tick for each CPU and one more: usage is billed by ticks, and the
+    window slides by them (published microkernel, measured). Critical threads of others take of it.
+    """
+    return max(0, cpus * window * percent // 100 - (cpus + 1) * tick)
+
+
 def global_bounds(
     tasks: Sequence[Task], cpus: int, *, carry_in_limit: bool = True, slack: bool = True
 ) -> tuple[int | None, ...]:

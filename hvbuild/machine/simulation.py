@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from types import MappingProxyType
 
-from hvbuild.machine.analysis import partition_delay
+from hvbuild.machine.analysis import partition_delay, partition_supply
 from hvbuild.machine.boot import Boot, boot
 from hvbuild.machine.bounds import Bound, Request, interruptions, response_bound, server_request, turns
 from hvbuild.machine.claims import Shapes
@@ -169,6 +169,12 @@ class Simulation:
         """The longest that a partition with budget waits for it (the manual's bound); None without any."""
         aps = self.schedule.scenario.aps
         return partition_delay(aps.window_ms * 1_000_000, budget_percents(aps)) if aps is not None else None
+
+    def partition_supply_ns(self, percent: int) -> int:
+        """What a partition of that budget is owed of each window through which it could use every pCPU."""
+        scenario = self.schedule.scenario
+        window = scenario.aps.window_ms * 1_000_000 if scenario.aps is not None else 0
+        return partition_supply(window, percent, scenario.cpus, scenario.tick_ns)
 
     @cached_property
     def guest_times(self) -> dict[str, GuestTime]:

@@ -211,7 +211,13 @@ def cpus_text_of(run: Simulation) -> str:
 def _partitions_text(run: Simulation) -> str:
     rows = [
         Row(
-            (one.name, str(one.budget_percent), f"{one.used_percent:.2f}", "bankrupt" if one.bankrupt else "")
+            (
+                one.name,
+                str(one.budget_percent),
+                f"{one.used_percent:.2f}",
+                ms(run.partition_supply_ns(one.budget_percent)),
+                "bankrupt" if one.bankrupt else "",
+            )
         )
         for one in partition_measures(run.schedule)
     ]
@@ -219,8 +225,12 @@ def _partitions_text(run: Simulation) -> str:
         return ""
     delay = run.partition_delay_ns
     text = "observed, by partition\n"
-    text += table(("partition", "budget %", "used %", "note"), rows, right=("budget %", "used %"))
-    return text + (f"analytic: a partition waits {ms(delay)} ms for its budget at most\n" if delay else "")
+    titles = ("partition", "budget %", "used %", "owed ms", "note")
+    text += table(titles, rows, right=titles[1:4])
+    if delay is None:
+        return text
+    text += "analytic: owed of each window through which it could use every pCPU, critical threads apart\n"
+    return text + f"analytic: a partition waits {ms(delay)} ms for its budget at most\n"
 
 
 def _servers_text(run: Simulation) -> str:

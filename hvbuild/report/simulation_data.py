@@ -114,6 +114,7 @@ def _partition_data(run: Simulation) -> list[dict[str, object]]:
             "observed_percent": round(one.used_percent, 3),
             "bankrupt": one.bankrupt,
             "analytic_delay_ns": run.partition_delay_ns,
+            "analytic_supply_ns": run.partition_supply_ns(one.budget_percent),
         }
         for one in partition_measures(run.schedule)
     ]

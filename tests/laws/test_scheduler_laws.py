@@ -14,6 +14,7 @@ from scenario_strategies import fixed_scenarios, scenarios
 from scenarios import HOG, hog, periodic, responses
 
 import hvbuild.machine.schedule as machine
+from hvbuild.machine.analysis import partition_supply
 from hvbuild.machine.measures import cpu_measures, starvations
 from hvbuild.machine.profiles import PUBLISHED, SDP71, SDP80, STRICT, Profile
 from hvbuild.machine.scenario import Aps, Burst, Partition, Scenario, Sporadic, Thread
@@ -483,6 +484,33 @@ def test_busy_partitions_get_their_budgets(budgets: list[int], window: int, prof
     assert sum(p.percent for p in schedule.partitions) == 100
     for thread, percent in zip(schedule.threads, (100 - sum(budgets), *budgets), strict=True):
         assert abs(thread.cpu_ns - 10 * window * MS * percent / 100) <= 10 * 2 * MS
+
+
+@FEW
+@given(
+    st.lists(st.integers(5, 25), min_size=1, max_size=3),
+    st.integers(1, 4),
+    st.sampled_from((10, 20, 50)),
+    WITH_PARTITIONS,
+)
+def test_a_partition_that_wants_all_gets_its_supply(
+    budgets: list[int], cpus: int, window: int, profile: Profile
+) -> None:
+    """32: in each window after the first, what `partition_supply` says, however many CPUs there are."""
+    named = tuple(Partition(name=f"P{i}", budget=b) for i, b in enumerate(budgets))
+    shares = (100 - sum(budgets), *budgets)
+    home = [partition for partition in range(len(shares)) for _ in range(cpus)]
+    threads = tuple(hog(i, 5 + 3 * p, partition=p) for i, p in enumerate(home))
+    aps = Aps(partitions=named, window_ms=window)
+    scenario = Scenario(cpus=cpus, horizon_ns=6 * window * MS, threads=threads, aps=aps)
+    segments = simulate(scenario, profile).segments
+    for partition, percent in enumerate(shares):
+        runs = [(s.start, s.end) for s in segments if home[s.thread] == partition]
+        for first in range(window, 5 * window):
+            low, high = first * MS, (first + window) * MS
+            got = sum(max(0, min(end, high) - max(start, low)) for start, end in runs)
+
+            assert got >= partition_supply(window * MS, percent, cpus, MS)
 
 
 @FEW

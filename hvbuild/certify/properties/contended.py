@@ -10,6 +10,7 @@ from hvbuild.certify.properties.analysed import has_sporadic
 from hvbuild.certify.properties.loads import budgets_of, has_partitions, vcpus_of
 from hvbuild.certify.properties.runs import waits_are_bounded
 from hvbuild.certify.property import KERNELS, Family, Method, Property
+from hvbuild.machine.analysis import partition_supply
 from hvbuild.machine.parts import Part
 from hvbuild.machine.schedule import SPINNING
 from hvbuild.model.vm import Sporadic
@@ -130,8 +131,8 @@ def budgets_are_given(ground: Ground, run: ScheduleRun) -> Finding | None:
         if not members or not percent:
             continue
         cpus = frozenset(cpu for part in members for cpu in part.thread.cpus)
-        width = min(len(members), len(cpus))
-        owed = min(percent * ground.cpus * _WINDOW // 100, width * _WINDOW) - (ground.cpus + 1) * tick
+        most = min(len(members), len(cpus)) * _WINDOW - (ground.cpus + 1) * tick
+        owed = min(partition_supply(_WINDOW, percent, ground.cpus, tick), most)
         for start in range(_WINDOW, run.horizon - _WINDOW + 1, _WINDOW):
             got = _used(run, members, start, start + _WINDOW)
             if got < owed:
