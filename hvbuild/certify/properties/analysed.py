@@ -147,7 +147,8 @@ PROPERTIES: tuple[Property, ...] = (
         code="HC3005",
         name="pinned-vcpus-meet-bounds",
         title="A vCPU on a pCPU of its own answers within its bound, whatever the alignment",
-        statement="Response-time analysis over all threads of its priority or above that may run there.",
+        statement="Response-time analysis over all threads of its priority or above that may run there, "
+        "and over the exits for interrupts that the host takes there.",
         prove=pinned_meet_bounds,
     ),
     _row(
