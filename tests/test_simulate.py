@@ -466,6 +466,31 @@ def test_operations_on_vdevs_take_what_the_table_says(tmp_path: Path) -> None:
     assert thread["operations"][0]["source"] == known["virtio-blk", "request"]
 
 
+def test_a_back_end_works_in_the_thread_of_the_vcpu(tmp_path: Path) -> None:
+    """Three requests of 100 us each are host work of this thread: the answer is later by exactly that."""
+    rows = {}
+    for back_end in ("", ", back_end: 100us"):
+        uses = f"operations: {{disk.request: 3}}{back_end}"
+        load = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, {uses}}}"
+        text = stack(guest("a", "{sched: 10r, runmask: [3]}", load, 0x80000000) + VDEVS, more=EXTERNAL)
+        (rows[back_end],) = simulated(write(tmp_path, text), "--until", "100ms")["threads"]
+    without, working = rows.values()
+
+    assert working["observed_response_ns"] == without["observed_response_ns"] + 3 * 100_000
+    assert working["observed_exit_ns"] == without["observed_exit_ns"] + 10 * 3 * 100_000
+    assert working["analytic_response_ns"] >= working["observed_response_ns"]
+    assert working["exits"] == without["exits"]
+
+
+def test_a_back_end_without_operations_is_refused(tmp_path: Path) -> None:
+    load = "{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, back_end: 100us}"
+    place = write(tmp_path, stack(guest("a", "{sched: 10r}", load, 0x80000000)))
+    answer = say("simulate", place, "--format", "line")
+
+    assert answer.code == 1
+    assert "error[HV1034]: the load of guest `a` has a `back_end` and no `operations`" in answer.out
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

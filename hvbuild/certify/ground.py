@@ -146,11 +146,11 @@ def ground_of(subject: Subject) -> Ground:
 
 
 def _exits_ns(thread: HostThread, demand: Demand, terms: Terms) -> int:
-    """What the exits that one activation makes cost together."""
+    """What the exits that one activation makes cost together, with what back ends do in its thread."""
     rows = [(OPERATIONS[vdev_kind(thread.vdevs[use.vdev]), use.name], use.count) for use in demand.uses]
     registers = demand.accesses + sum(row.registers * count for row, count in rows)
     interrupts = sum(row.interrupts * count for row, count in rows)
-    return registers * terms["vdev-exit"] + interrupts * terms["interrupt-exit"]
+    return registers * terms["vdev-exit"] + interrupts * terms["interrupt-exit"] + demand.back_end_ns
 
 
 def _guest(memory: MachineMemory, index: int) -> GuestMemory | None:

@@ -156,6 +156,7 @@ def loads_of(ground: Ground) -> list[Json]:
                 row |= {"burst": demand.burst, "accesses": demand.accesses, "assumed": demand.assumed}
                 if demand.uses:
                     row["operations"] = {use.spelled: use.count for use in demand.uses}
+                    row["back_end"] = str(int(demand.back_end or 0))
             rows.append(row)
     return rows
 

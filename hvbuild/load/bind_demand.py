@@ -15,6 +15,7 @@ def bind_demand(fields: Fields) -> Demand:
         burst=node.integer("burst") or 1,
         accesses=node.integer("accesses") or 0,
         uses=_uses(fields.inner("operations")),
+        back_end=fields.duration("back_end"),
         spinlock=fields.duration("spinlock"),
         interrupt=node.integer("interrupt"),
         interrupt_cpu=node.integer("interrupt_cpu"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hvbuild.diagnostics import Diagnostic
-from hvbuild.load.reference_codes import WRONG_KIND, unknown
+from hvbuild.load.reference_codes import NOTHING_SAID, WRONG_KIND, unknown
 from hvbuild.model.guest import Demand, Guest
 from hvbuild.model.operations import operations_of
 from hvbuild.model.stack import Stack
@@ -46,6 +46,9 @@ def _interrupts(stack: Stack) -> Iterator[Diagnostic]:
 def _operations(stack: Stack) -> Iterator[Diagnostic]:
     """Loads name vdevs of their guest, and operations that drivers of these are known to do."""
     for name, where, demand in _demands(stack):
+        if demand.back_end and not demand.uses:
+            text = f"{where} has a `back_end` and no `operations` for it to work on"
+            yield NOTHING_SAID.at(demand.origin, text)
         guest = stack.guest(name.split("/")[0])
         if guest is None and demand.uses:
             yield WRONG_KIND.at(demand.origin, f"{where} has operations, and only a guest has vdevs")

@@ -17,6 +17,7 @@ from hvbuild.machine.program import (
     Lock,
     NextPeriod,
     Operate,
+    Serve,
     Unlock,
     Work,
     compile_program,
@@ -103,13 +104,15 @@ def _activation(thread: HostThread, demand: Demand, lock: int) -> Iterator[Actio
 
 
 def _operations(thread: HostThread, demand: Demand, work: int) -> Iterator[tuple[int, Action]]:
-    """The operations of one activation on each vdev, evenly over its work."""
+    """The operations of one activation on each vdev, evenly over its work, and what their back ends do."""
     for use in demand.uses:
         groups = min(use.count, max(1, _GROUPS // max(1, demand.burst)))
         for number in range(groups):
             count = (number + 1) * use.count // groups - number * use.count // groups
             action = Operate(vdev=thread.vdevs[use.vdev], name=use.name, count=count)
             yield work * (number + 1) // (groups + 1), action
+            if demand.back_end:
+                yield work * (number + 1) // (groups + 1), Serve(ns=Nanoseconds(count * demand.back_end))
 
 
 def _accesses(demand: Demand, work: int) -> Iterator[tuple[int, Action]]:

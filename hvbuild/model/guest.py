@@ -146,7 +146,8 @@ class Demand:
     `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
     holds the reason when the load was assumed, not specified. `interrupt` is the host interrupt that starts
     an activation, `interrupt_cpu` the pCPU that takes it where that is not what the board says. `accesses`
-    are register accesses of no device in particular, `uses` the operations on vdevs of the guest.
+    are register accesses of no device in particular, `uses` the operations on vdevs of the guest; each of
+    these takes `back_end` of host work in the vCPU's own thread, where the device's back end works there.
     """
 
     pattern: str
@@ -156,11 +157,17 @@ class Demand:
     burst: int = 1
     accesses: int = 0
     uses: tuple[VdevUse, ...] = ()
+    back_end: Nanoseconds | None = None
     spinlock: Nanoseconds | None = None
     interrupt: int | None = None
     interrupt_cpu: int | None = None
     assumed: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+    @property
+    def back_end_ns(self) -> int:
+        """What back ends work in the vCPU's own thread in one activation."""
+        return int(self.back_end or 0) * sum(use.count for use in self.uses)
 
     @property
     def by_timer(self) -> bool:

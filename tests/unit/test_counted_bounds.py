@@ -11,6 +11,7 @@ from hvbuild.certify.outcome import Answer, NotApplicable, Proved, Refused
 from hvbuild.certify.properties.analysed import counted_bound, pinned_meet_bounds
 from hvbuild.certify.subject import Subject
 from hvbuild.machine.bounds import response_bound
+from hvbuild.model.guest import VdevUse
 from hvbuild.units import Nanoseconds
 
 TICK = 1_000_000
@@ -62,3 +63,14 @@ def test_a_bound_with_room_for_them_is_proved() -> None:
 
     assert isinstance(pinned_meet_bounds(ground_of(alone(0, counted))), Proved)
     assert not isinstance(pinned_meet_bounds(ground_of(alone(0, counted - 1))), Proved)
+
+
+def test_what_back_ends_do_in_the_thread_is_counted() -> None:
+    (idle,) = ground_of(alone(cpu=1)).threads
+    assert idle.demand is not None
+    uses = (VdevUse(vdev="uart", name="byte", count=3),)
+    busy = replace(idle, demand=replace(idle.demand, uses=uses), vdevs={"uart": "pl011"})
+    working = replace(busy, demand=replace(idle.demand, uses=uses, back_end=Nanoseconds(70_000)))
+    ground = ground_of(alone(cpu=1))
+
+    assert ground.overhead_ns(working) == ground.overhead_ns(busy) + 3 * 70_000
