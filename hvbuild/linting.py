@@ -90,9 +90,13 @@ def lint(
     found = [*(in_buildfile(fault, homes) for fault in found), *site.faults]
     documents = [document.file for documents in held.documents for document in documents]
     texts = {file: HASH for file in (*documents, *images.values()) if file not in homes}
-    known = site.rules.known(codes_by_name())
-    kept = _with_remarks(found, texts | dict.fromkeys(trees, SLASHES), known)
-    return apply_policy(kept, site.levels, known) if site.levels else kept
+    kept = _with_remarks(found, texts | dict.fromkeys(trees, SLASHES), site.rules)
+    return apply_policy(kept, site.levels, _known(site.rules)) if site.levels else kept
+
+
+def _known(rules: OwnRules) -> Mapping[str, Code]:
+    """Every code and name; gathering them loads all of hvbuild, so only remarks and severities ask."""
+    return rules.known(codes_by_name())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +140,7 @@ def _from_command(text: str, number: int, catalog: Catalog) -> list[Document]:
 
 
 def _with_remarks(
-    found: Sequence[Diagnostic], files: Mapping[SourceFile, str], known: Mapping[str, Code]
+    found: Sequence[Diagnostic], files: Mapping[SourceFile, str], rules: OwnRules
 ) -> tuple[Diagnostic, ...]:
     """What remains of `found` after the remarks in `files`, each given with what begins its comments."""
     remarks: list[Remark] = []
@@ -145,5 +149,5 @@ def _with_remarks(
         said, unread = remarks_in(file, mark=mark)
         remarks += said
         faults += unread
-    kept = apply_remarks(found, remarks, known) if remarks else tuple(found)
+    kept = apply_remarks(found, remarks, _known(rules)) if remarks else tuple(found)
     return tuple(sorted({*kept, *faults}, key=lambda each: each.sort_key))

@@ -71,6 +71,16 @@ def test_each_input_is_opened_once_by_a_check_of_all_variants(stack: Path) -> No
     assert inputs.count(str(stack / "stack.yaml")) == 2
 
 
+def test_linting_a_file_loads_neither_the_model_of_runs_nor_what_writes_files(stack: Path) -> None:
+    file = stack.parent / "a.qvmconf"
+    file.write_text("system a\nram 0x80000000,256M\ncpu\nload /g/a.ifs\n")
+    modules = set(probed(stack, "lint", str(file))["modules"])
+
+    assert "hvbuild.linting" in modules
+    assert not {"hvbuild.machine.simulation", "hvbuild.building", "hvbuild.deploying"} & modules
+    assert not (LIBRARIES - {"tree_sitter", "fdt", "asyncio"}) & modules
+
+
 def test_rendering_does_not_import_the_certificates_library(stack: Path) -> None:
     answer = probed(stack, "render", str(stack))
 

@@ -57,6 +57,20 @@ def large_stack(folder: Path, guests: int) -> Path:
     return folder
 
 
+def large_file(path: Path) -> Path:
+    """A qvmconf of 1,000 lines: one VM with 199 disks."""
+    lines = ["system large", "ram 0x80000000,512M", "cpu", "load /guests/large.ifs", ""]
+    for number in range(199):
+        lines += [
+            "vdev virtio-blk",
+            f"    loc {0x1C000000 + number * 0x10000:#x}",
+            f"    intr gic:{40 + number}",
+        ]
+        lines += [f"    name disk{number}", f"    hostdev /dev/disk{number}"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def small_project(folder: Path) -> Path:
     """A project of one stack and its variants, `SYSTEMS` in all."""
     variants = folder / "stacks/small/variants"
@@ -111,6 +125,7 @@ def main(runs: int) -> None:
             forget()
             shutil.rmtree(place / "out", ignore_errors=True)
 
+        long = large_file(place / "large.qvmconf")
         project = small_project(place / "project")
         building = (sys.executable, "-m", "doit", "build")
         completion = (str(Path(sys.executable).with_name("hvbuild")),)
@@ -126,6 +141,7 @@ def main(runs: int) -> None:
             ("render, warm", rendering, lambda: None, "15"),
             ("render, cold", rendering, unbuild, ""),
             (f"check of 64 guests ({size} KB), cold", (*HVBUILD, "check", str(large)), forget, "120"),
+            ("lint of 1,000 lines", (*HVBUILD, "lint", str(long)), lambda: None, "40"),
             (f"doit build, {4 * SYSTEMS} tasks, nothing to do", building, lambda: None, "20"),
         ]
         for _, words, before, _ in rows:
