@@ -172,6 +172,10 @@ def assumptions_of(ground: Ground) -> list[Json]:
         if thread.demand is None and not thread.is_vcpu:
             source = "the stack says nothing of its load"
             rows.append({"name": f"load of {thread.name}", "value": "none", "source": source})
+        elif thread.serving is not None:
+            value = "what guests ask of its vdevs in one activation each, at once"
+            source = "declared as served; when each is asked within an activation is left out"
+            rows.append({"name": f"load of {thread.name}", "value": value, "source": source})
         elif thread.demand is not None and thread.demand.assumed:
             rows.append(
                 {"name": f"load of {thread.name}", "value": "as listed", "source": thread.demand.assumed}

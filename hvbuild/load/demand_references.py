@@ -14,6 +14,7 @@ def demand_faults(stack: Stack) -> Iterator[Diagnostic]:
     yield from _workloads(stack)
     yield from _interrupts(stack)
     yield from _operations(stack)
+    yield from _served(stack)
 
 
 def _workloads(stack: Stack) -> Iterator[Diagnostic]:
@@ -54,6 +55,21 @@ def _operations(stack: Stack) -> Iterator[Diagnostic]:
             yield WRONG_KIND.at(demand.origin, f"{where} has operations, and only a guest has vdevs")
         elif guest is not None:
             yield from _used_vdevs(guest, demand, where)
+
+
+def _served(stack: Stack) -> Iterator[Diagnostic]:
+    """A load that is served is that of a service, says what one operation takes, and has vdevs to serve."""
+    backed = {service.name: service.backs for service in stack.host.services}
+    own = {id(service.demand): service.backs for service in stack.host.services}
+    for name, where, demand in _demands(stack):
+        if demand.pattern != "served":
+            continue
+        backs = own.get(id(demand), backed.get(name))
+        if backs is None:
+            yield WRONG_KIND.at(demand.origin, f"{where} is `served`, and only a service serves vdevs")
+        elif demand.work is None or not backs:
+            lacks = "`work` for one operation" if demand.work is None else "vdevs: the service `backs` none"
+            yield NOTHING_SAID.at(demand.origin, f"{where} is `served` and has no {lacks}")
 
 
 def _used_vdevs(guest: Guest, demand: Demand, where: str) -> Iterator[Diagnostic]:

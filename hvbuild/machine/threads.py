@@ -1,6 +1,6 @@
 """The host threads of a system with what each asks of its CPUs: vCPUs as read back, loads from the plan."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -11,10 +11,12 @@ from hvbuild.model.stack import Workload
 from hvbuild.model.system import HostFacts, Launch, System
 from hvbuild.model.vm import Fifo, RoundRobin, Sched, Sporadic, Vcpu, VmConfig
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.units import Nanoseconds
 
 # A process started from a boot script has priority 10 unless it says otherwise
 # (QNX System Architecture, "Thread scheduling": default priority 10); qvm's vCPUs take that of qvm.
 DEFAULT_SCHED = RoundRobin(10)
+SERVED = "served"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,9 @@ class HostThread:
     """A vCPU (`name` is `guest/number`) or a host service, and its load; `cpus` None: a missing cluster.
 
     `guest` is empty for a service. `demand` None: nobody said what it asks for. `vdevs` are the types of its
-    guest's vdevs by name. `halts_in_place`: it keeps its CPU when it has nothing to do.
+    guest's vdevs by name. `backs` are the vdevs that a service works for, as `guest.vdev`; where its load is
+    to serve them, `serving` is that load and `demand` what it comes to. `halts_in_place`: it keeps its CPU
+    when it has nothing to do.
     """
 
     name: str
@@ -34,6 +38,8 @@ class HostThread:
     demand: Demand | None
     halts_in_place: bool = False
     vdevs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    backs: tuple[str, ...] = ()
+    serving: Demand | None = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     sched_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     placement_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
@@ -103,7 +109,7 @@ def host_threads(system: System, plan: Plan) -> tuple[HostThread, ...]:
         for thread in _vcpus(system, plan, index, vm, everything)
     ]
     rows += [_service(service, system.host, everything) for service in plan.stack.host.services]
-    return tuple(rows)
+    return _with_served(rows)
 
 
 def under(threads: tuple[HostThread, ...], workload: Workload) -> tuple[HostThread, ...]:
@@ -112,10 +118,44 @@ def under(threads: tuple[HostThread, ...], workload: Workload) -> tuple[HostThre
     A demand under the name of a guest is one for each of its vCPUs that it does not name apart.
     """
     demands = dict(workload.demands)
-    return tuple(
-        replace(row, demand=demands.get(row.name, demands.get(row.guest or row.name, row.demand)))
+    return _with_served(
+        replace(
+            row,
+            demand=demands.get(row.name, demands.get(row.guest or row.name, row.serving or row.demand)),
+            serving=None,
+        )
         for row in threads
     )
+
+
+def _with_served(threads: Iterable[HostThread]) -> tuple[HostThread, ...]:
+    """`threads` with the loads of services that serve guests worked out from what the guests ask of them."""
+    rows = tuple(threads)
+    return tuple(
+        replace(row, demand=_served(row.demand, row.backs, rows), serving=row.demand)
+        if row.demand is not None and row.demand.pattern == SERVED
+        else row
+        for row in rows
+    )
+
+
+def _served(demand: Demand, backs: Iterable[str], threads: Iterable[HostThread]) -> Demand:
+    """All that the vCPUs ask for in one activation each, at once, as often as the busiest of them may ask.
+
+    A vCPU that never rests asks at no known rate and is not counted.
+    """
+    asked = 0
+    periods: list[int] = []
+    for row in threads:
+        own = row.demand
+        count = sum(use.count for use in own.uses if f"{row.guest}.{use.vdev}" in backs) if own else 0
+        if own is not None and own.period and count:
+            asked += count * max(1, own.burst)
+            periods.append(int(own.period) * max(1, own.burst))
+    if not periods:
+        return replace(demand, pattern="idle", work=None)
+    work = Nanoseconds(int(demand.work or 0) * asked)
+    return replace(demand, pattern="sporadic", period=Nanoseconds(min(periods)), work=work)
 
 
 def titled(system: System, plan: Plan) -> System:
@@ -189,6 +229,7 @@ def _service(service: Service, host: HostFacts, everything: frozenset[int]) -> H
         cpus=cpus if cpus is not None else everything,
         partition=service.partition or "System",
         demand=service.demand,
+        backs=service.backs,
         origin=service.origin,
         sched_origin=service.origin,
         placement_origin=service.origin,

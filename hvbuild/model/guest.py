@@ -142,7 +142,8 @@ class VdevUse:
 class Demand:
     """What a thread asks of its CPU: `work` of running time each `period`, to be done within `bound`.
 
-    `pattern` is periodic, sporadic, bursty, busy (always ready; then `period` and `work` are None) or idle.
+    `pattern` is periodic, sporadic, bursty, busy (always ready; then `period` and `work` are None), idle, or
+    for a service `served`: `work` then is for each operation that guests ask of the vdevs it backs.
     `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
     holds the reason when the load was assumed, not specified. `interrupt` is the host interrupt that starts
     an activation, `interrupt_cpu` the pCPU that takes it where that is not what the board says. `accesses`
