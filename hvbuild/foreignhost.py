@@ -85,7 +85,8 @@ def _systems(plan: Plan) -> dict[str, str]:
     for guest in plan.guests:
         artifact = f"guests/{guest.guest.name}.qvmconf"
         places = [item.path for item in plan.stack.deploy if item.artifact == artifact]
-        names |= {Path(place).name: guest.vm.system for place in (artifact, *places)}
+        known = (artifact, guest.guest.launch.config, *places)
+        names |= {Path(place).name: guest.vm.system for place in known if place}
     return names
 
 

@@ -7,6 +7,7 @@ import pytest
 from command_line import say
 
 from hvbuild.checking import Checker
+from hvbuild.model.vm import RoundRobin
 from hvbuild.project import stack_place
 
 STACK = """\
@@ -79,6 +80,19 @@ def test_the_hosts_files_are_held_against_our_guests(
 
     of_the_text = code.startswith("HV8")
     assert (code, "vendor/mifs.build" if of_the_text else "stacks/la/stack.yaml") in found()
+
+
+def test_a_launch_is_known_by_the_path_that_the_guest_names(vendor: Path) -> None:
+    """The host keeps our configuration under a name of its own, which `launch.config` says."""
+    build = vendor / "mifs.build"
+    change(build, "qvm @/guests/la/la.qvmconf", "on -p 30r qvm @/vm/android.conf")
+    change(build, "/guests/la/la.qvmconf=guests/la.qvmconf", "/vm/android.conf=android.conf")
+    change(Path("stacks/la/stack.yaml"), "  la:\n", "  la:\n    launch: {config: /vm/android.conf}\n")
+    assert found() == []
+    launches = Checker(None).check(stack_place(Path("stacks/la")), "base").plan.system.host.launches
+
+    assert launches is not None
+    assert launches["la"].priority == RoundRobin(30)
 
 
 def test_what_the_host_keeps_elsewhere_is_its_own_affair(vendor: Path) -> None:
