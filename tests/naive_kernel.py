@@ -228,7 +228,10 @@ class Kernel:
         worker, c = self.workers[event.thread], event.cpu
         match event.op:
             case "start":
-                self.make_ready(worker, c)
+                if worker.state == "new":
+                    self.make_ready(worker, c)
+            case "end":
+                c = self.end(worker, c)
             case "prio":
                 self.set_priority(worker, event.prio, c)
             case "sched":
@@ -241,6 +244,19 @@ class Kernel:
             case "runmask":
                 self.set_mask(worker, event.runmask, c)
         self.leave(c)
+
+    def end(self, worker: Worker, c: int) -> int:
+        """`worker` is gone, from wherever it was; the CPU that is in the kernel for it."""
+        if worker in self.run:
+            c = self.run.index(worker)
+            self.block(c, "dead")
+        elif worker in self.ready:
+            self.ready.remove(worker)
+        worker.state = "dead"
+        self.wakes = [w for w in self.wakes if w[2] is not worker]
+        self.sleeps = [s for s in self.sleeps if s[2] is not worker]
+        self.posts = [p for p in self.posts if p[1] is not worker]
+        return c
 
     # --- who runs ---------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The textbook rules, spelled out: scan everything at each step, no cleverness.
 
-Preemptive global fixed priority with run masks for FIFO threads that run and wait. The engine's
-profile `strict` must give the same schedule.
+Preemptive global fixed priority with run masks for FIFO threads that run, wait, and are ended from
+outside. The engine's profile `strict` must give the same schedule.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hvbuild.machine.scenario import Burst, Scenario
 
 
-@dataclass
+@dataclass(eq=False)
 class Worker:
     """A thread as the specification sees it."""
 
@@ -50,16 +50,20 @@ def specified_segments(scenario: Scenario) -> list[tuple[int, int, int, int]]:
         for t in scenario.threads
     ]
     world = World()
+    fates = [(e.t_ns, 1, e.thread) for e in scenario.events if e.op == "end"]
     while True:
         ends = [(world.started[c] + w.left, 0, c) for c, w in world.running.items()]
-        wakes = [(w.wake, 1, w.place) for w in workers if w.wake is not None]
+        wakes = [(w.wake, 2, w.place) for w in workers if w.wake is not None]
         if not ends and not wakes:
             break
-        now, kind, who = min(ends + wakes)
+        now, kind, who = min(ends + fates + wakes)
         if now >= scenario.horizon_ns:
             break
         if kind == 0:
             finish_burst(world, who, now)
+        elif kind == 1:
+            fates.remove((now, kind, who))
+            end(world, workers[who], now)
         else:
             worker = workers[who]
             worker.wake = None
@@ -101,11 +105,25 @@ def finish_burst(world: World, cpu: int, now: int) -> None:
         worker.wake = None
         go(world, cpu, worker, now)
         return
+    succeed(world, cpu, now)
+
+
+def succeed(world: World, cpu: int, now: int) -> None:
     for waiting in world.queue:
         if cpu in waiting.cpus:
             world.queue.remove(waiting)
             go(world, cpu, waiting, now)
             return
+
+
+def end(world: World, worker: Worker, now: int) -> None:
+    """The worker is gone, from wherever it was."""
+    worker.wake = None
+    if worker in world.queue:
+        world.queue.remove(worker)
+    for cpu in [c for c, running in world.running.items() if running is worker]:
+        stop(world, cpu, now)
+        succeed(world, cpu, now)
 
 
 def dispatch(world: World, worker: Worker, now: int, cpus: list[int], *, displaced: bool) -> None:

@@ -39,12 +39,28 @@ def _fixed(number: int, packed: int, cpus: int, masks: bool) -> Thread:
 
 
 @st.composite
-def fixed_scenarios(draw: st.DrawFn, *, masks: bool = True) -> Scenario:
-    """FIFO threads that run and wait, for the textbook profile; one tick is one nanosecond."""
+def fixed_scenarios(draw: st.DrawFn, *, masks: bool = True, ends: bool = False) -> Scenario:
+    """FIFO threads that run and wait, for the textbook profile; one tick is one nanosecond.
+
+    With `ends` some of them are ended from outside, maybe before they begin.
+    """
     cpus = draw(st.integers(1, 4))
     packed = draw(st.lists(st.integers(0, (1 << _BITS) - 1), min_size=1, max_size=7))
     threads = tuple(_fixed(i, p, cpus, masks) for i, p in enumerate(packed))
-    return Scenario(cpus=cpus, horizon_ns=400, tick_ns=1, threads=threads)
+    events = draw(fates(len(threads), cpus, 400, 1)) if ends else ()
+    return Scenario(cpus=cpus, horizon_ns=400, tick_ns=1, threads=threads, events=events)
+
+
+@st.composite
+def fates(draw: st.DrawFn, threads: int, cpus: int, horizon: int, unit: int) -> tuple[Event, ...]:
+    """Up to three threads are ended from outside, at multiples of `unit`."""
+    rows = draw(st.lists(st.integers(0, (1 << 40) - 1), max_size=3))
+    found = []
+    for packed in rows:
+        bits = Bits(packed)
+        time = bits.take(horizon // unit) * unit
+        found.append(Event(op="end", t_ns=time, thread=bits.take(threads), cpu=bits.take(cpus)))
+    return tuple(found)
 
 
 def _general(number: int, packed: int, cpus: int, partitions: int) -> Thread:
@@ -202,7 +218,10 @@ def _partitions(packed: int, count: int) -> Aps:
 
 @st.composite
 def wide_scenarios(draw: st.DrawFn, *, partitions: bool = False) -> Scenario:
-    """All that a scenario file can say, in 25 ticks: each policy, call and change, and coincidences."""
+    """All that a scenario file can say, in 25 ticks: each policy, call and change, and coincidences.
+
+    Some threads are ended from outside as well, which only runs of systems know.
+    """
     packed = draw(st.lists(st.integers(0, (1 << 320) - 1), min_size=1, max_size=9))
     changes = draw(st.lists(st.integers(0, (1 << 60) - 1), max_size=8))
     bits = Bits(draw(st.integers(0, (1 << 120) - 1)))
@@ -216,12 +235,13 @@ def wide_scenarios(draw: st.DrawFn, *, partitions: bool = False) -> Scenario:
         partitions=count,
         threads=len(packed),
     )
+    ends = draw(fates(frame.threads, frame.cpus, 25 * tick, unit))
     return Scenario(
         cpus=frame.cpus,
         tick_ns=tick,
         horizon_ns=25 * tick,
         threads=tuple(_wide(i, p, frame) for i, p in enumerate(packed)),
-        events=tuple(_change(p, frame) for p in changes),
+        events=(*(_change(p, frame) for p in changes), *ends),
         tie=("block", "tick")[bits.take(2)],
         rr_mult=(4, 4, 1, 2, 3)[bits.take(5)],
         irq_cpu=bits.take(frame.cpus),

@@ -19,7 +19,13 @@ _KIND_CODE = {
     "u": at.K_UNLOCK,
 }
 _POLICY_CODE = {"f": at.FIFO, "r": at.ROUND_ROBIN, "o": at.ROUND_ROBIN, "s": at.SPORADIC}
-_OP_CODE = {"prio": at.OP_PRIO, "runmask": at.OP_RUNMASK, "sched": at.OP_SCHED, "wake": at.OP_WAKE}
+_OP_CODE = {
+    "prio": at.OP_PRIO,
+    "runmask": at.OP_RUNMASK,
+    "sched": at.OP_SCHED,
+    "wake": at.OP_WAKE,
+    "end": at.OP_END,
+}
 
 _FREETIME_BY_RATIO = 1
 _BMP_SAFETY = 2  # forces the ratio, too

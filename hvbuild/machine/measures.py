@@ -176,7 +176,19 @@ def _sharers(schedule: Schedule) -> dict[int, set[int]]:
 
 
 def _absences(schedule: Schedule) -> Iterator[tuple[int, Window]]:
-    """The stretches in which a thread that held a lock was not running."""
+    """The stretches in which a thread that held a lock was not running; one that ends holds none any more."""
+    ends: dict[int, list[int]] = {}
+    for event in schedule.scenario.events:
+        if event.op == "end":
+            ends.setdefault(event.thread, []).append(event.t_ns)
+    for thread, absence in _away(schedule):
+        end = min((time for time in ends.get(thread, ()) if time >= absence.start), default=absence.end)
+        if end > absence.start:
+            yield thread, Window(start=absence.start, end=min(end, absence.end))
+
+
+def _away(schedule: Schedule) -> Iterator[tuple[int, Window]]:
+    """From each stretch of holding a lock to the next time on a CPU, or to the horizon."""
     last: dict[int, Segment] = {}
     for segment in schedule.segments:
         before = last.get(segment.thread)

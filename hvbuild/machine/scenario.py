@@ -78,7 +78,10 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A change from outside at `t_ns`, executed on `cpu`; `wake` is an interrupt for the thread."""
+    """A change from outside at `t_ns`, executed on `cpu`; `wake` is an interrupt for the thread.
+
+    `end` ends the thread for good, whatever it is at; `wake` and `end` are for runs of systems only.
+    """
 
     t_ns: int
     op: str

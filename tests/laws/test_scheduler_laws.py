@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from naive_scheduler import specified_segments
-from scenario_strategies import fixed_scenarios, scenarios
+from scenario_strategies import fates, fixed_scenarios, scenarios
 from scenarios import HOG, hog, periodic, responses
 
 import hvbuild.machine.schedule as machine
@@ -22,9 +22,11 @@ from hvbuild.machine.scenario_reader import read_scenario
 from hvbuild.machine.schedule import GUEST, HALTING, Costs, Schedule, Segment, join, schedule_json, simulate
 
 FEW = settings(max_examples=12, deadline=None)
+MANY = settings(max_examples=60, deadline=None)
 MS = 1_000_000
 TICKED = st.sampled_from((PUBLISHED, SDP71, SDP80))
 WITH_PARTITIONS = st.sampled_from((PUBLISHED, SDP71))
+COSTS = st.sampled_from((Costs(), Costs(switch_ns=900, ipi_ns=300, migration_ns=500, interrupt_ns=1500)))
 
 
 def bare(schedule: Schedule) -> list[tuple[int, ...]]:
@@ -178,11 +180,62 @@ def test_a_cpu_outside_all_masks_changes_nothing(scenario: Scenario, profile: Pr
     assert bare(simulate(base, profile)) == bare(simulate(replace(base, cpus=base.cpus + 1), profile))  # 13
 
 
+@st.composite
+def with_ends(draw: st.DrawFn, *, partitions: bool = False) -> Scenario:
+    """A scenario some of whose threads are ended from outside."""
+    scenario = draw(scenarios(partitions=partitions))
+    ends = draw(fates(len(scenario.threads), scenario.cpus, scenario.horizon_ns, 10_007))
+    return replace(scenario, events=ends)
+
+
+def check_ends(scenario: Scenario, profile: Profile, costs: Costs) -> None:
+    schedule = simulate(scenario, profile, costs=costs)
+    calm = simulate(replace(scenario, events=()), profile, costs=costs)
+    check_structure_of_time(schedule)
+    for end in scenario.events:
+        assert all(s.end <= end.t_ns for s in schedule.segments if s.thread == end.thread)
+        assert schedule.threads[end.thread].ready_since is None
+    first = min((event.t_ns for event in scenario.events), default=scenario.horizon_ns)
+    cut = [
+        tuple(s._replace(end=min(s.end, first)) for s in one.segments if s.start < first)
+        for one in (schedule, calm)
+    ]
+    assert cut[0] == cut[1]
+
+
+def check_structure_of_time(schedule: Schedule) -> None:
+    """No pCPU is in two hands, and every nanosecond is somebody's."""
+    free = [0] * schedule.scenario.cpus
+    for s in schedule.segments:
+        assert free[s.cpu] <= s.start < s.end
+        free[s.cpu] = s.end
+    for c in cpu_measures(schedule):
+        assert c.busy_ns + c.overhead_ns + c.idle_ns == schedule.scenario.horizon_ns
+        assert c.idle_ns >= 0
+    assert sum(c.busy_ns for c in cpu_measures(schedule)) == sum(schedule.cpu_time_ns.values())
+
+
+@MANY
+@given(with_ends(), st.sampled_from((PUBLISHED, SDP71, SDP80, STRICT)), COSTS)
+def test_a_thread_that_has_ended_gets_nothing_and_changes_nothing_before(
+    scenario: Scenario, profile: Profile, costs: Costs
+) -> None:
+    check_ends(scenario, profile, costs)
+
+
+@MANY
+@given(with_ends(partitions=True), WITH_PARTITIONS, COSTS)
+def test_a_thread_that_has_ended_gets_nothing_with_partitions(
+    scenario: Scenario, profile: Profile, costs: Costs
+) -> None:
+    check_ends(scenario, profile, costs)
+
+
 # --- B. priority, FIFO, round-robin (14-23) ----------------------------------------------------------
 
 
 @settings(max_examples=60, deadline=None)
-@given(fixed_scenarios())
+@given(fixed_scenarios(ends=True))
 def test_strict_is_the_specification(scenario: Scenario) -> None:
     """14-18 in `strict`: the readable specification, which scans everything, says the same."""
     found = [tuple(s)[:4] for s in simulate(scenario, STRICT).segments]

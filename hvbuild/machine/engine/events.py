@@ -39,16 +39,20 @@ from hvbuild.machine.engine.layout import (
     LOCK_HOLDER,
     LOOP,
     MODE,
+    NEW,
     NEW_POLICY,
     NEW_VALUE,
     NOW,
     ON,
     OP,
+    OP_END,
     OP_PRIO,
     OP_RUNMASK,
     OP_SCHED,
     OP_START,
     POLICY,
+    READY,
+    READY_AT,
     RELEASE,
     RELEASED,
     REMAINING,
@@ -74,12 +78,14 @@ from hvbuild.machine.engine.layout import (
     WHO,
     WORK,
     WORST_RESPONSE,
+    WORST_WAIT,
+    WORST_WAIT_AT,
     Memory,
 )
 from hvbuild.machine.engine.leaving import settle
 from hvbuild.machine.engine.lowering import step_aside
 from hvbuild.machine.engine.priority import replenish, set_policy, set_priority, yield_cpu
-from hvbuild.machine.engine.queues import heap_pop, heap_push
+from hvbuild.machine.engine.queues import dequeue, heap_pop, heap_push, heap_remove, remove_post
 from hvbuild.machine.engine.ready import ready
 from hvbuild.machine.engine.resched import block, set_runmask
 from hvbuild.machine.engine.sporadic import expire
@@ -278,6 +284,31 @@ def end_burst(m: Memory, c: int) -> None:
     settle(m, c)
 
 
+def end_thread(m: Memory, t: int, c: int) -> None:
+    """The process of `t` ends: from now on `t` holds no CPU and no spin lock, and waits for nothing.
+
+    One that runs leaves its own CPU at once, whichever it is; `c` is the CPU in the kernel otherwise.
+    """
+    where = m[t + ON]
+    if where:
+        block(m, where, DEAD)
+    elif m[t + STATE] == READY:
+        dequeue(m, t)
+        wait = m[NOW] - m[t + READY_AT]
+        if wait > m[t + WORST_WAIT]:
+            m[t + WORST_WAIT] = wait
+            m[t + WORST_WAIT_AT] = m[t + READY_AT]
+    else:
+        heap_remove(m, m[SLEEP_HEAP], t)
+    heap_remove(m, m[WAKE_HEAP], t)  # one that halts in place runs, and waits for a time
+    remove_post(m, t)
+    m[t + STATE] = DEAD
+    for burst in range(m[t + BURST_FIRST], m[t + BURST_END], BURST_SIZE):
+        if m[burst + KIND] == K_LOCK and m[m[burst + VALUE] + LOCK_HOLDER] == t:
+            release_lock(m, m[burst + VALUE])
+    settle(m, where or c)
+
+
 def call(m: Memory) -> None:
     """The next row of the event table: a start, a kernel call or an interrupt from outside."""
     row = m[EVENT_AT]
@@ -285,8 +316,12 @@ def call(m: Memory) -> None:
     op = m[row + OP]
     t = m[row + WHO]
     c = m[row + WHERE]
+    if op == OP_END:
+        end_thread(m, t, c)
+        return
     if op == OP_START:
-        ready(m, t, c)
+        if m[t + STATE] == NEW:  # not one that has ended before it began
+            ready(m, t, c)
     elif op == OP_PRIO:
         set_priority(m, t, m[row + NEW_VALUE], c)
     elif op == OP_SCHED:

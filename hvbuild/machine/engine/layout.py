@@ -256,6 +256,7 @@ OP_PRIO = 1
 OP_RUNMASK = 2
 OP_SCHED = 3
 OP_WAKE = 4
+OP_END = 5
 
 # --- output rows -----------------------------------------------------------------------------------
 SEG_SIZE = 5  # CPU, thread, start, end, mode

@@ -164,6 +164,22 @@ def heap_pop(m: Memory, heap: int) -> int:
     return top
 
 
+def heap_remove(m: Memory, heap: int, t: int) -> None:
+    """Take `t` out of `heap`, if it is there."""
+    base = heap + ITEM
+    at = 0
+    while at < m[heap + SIZE] and m[base + at] != t:
+        at += 1
+    if at == m[heap + SIZE]:
+        return
+    while at > 0:  # to the front, whatever its time: who stood before it moves back one branch
+        up = (at - 1) >> 1
+        m[base + at] = m[base + up]
+        at = up
+    m[base] = t
+    heap_pop(m, heap)
+
+
 def insert_post(m: Memory, t: int, time: int) -> None:
     """Queue the replenishment of `t` for `time`, before those of equal time."""
     m[t + POST_TIME] = time
