@@ -48,7 +48,8 @@ WATCHDOG = Code(
     code="HV7047",
     name="watchdog-ran-out",
     severity=Severity.WARNING,
-    meaning="In a simulated run a guest did not kick its watchdog in time, and its action followed.",
+    meaning="In a simulated run a guest did not kick its watchdog in time, and its action followed: "
+    "`terminate` ends the guest there, and a launch with `restart` brings it back.",
     source="QNX Hypervisor 7.1, vdev wdt-sp805: counts down twice; a period of 1 s is assumed",
 )
 CODES = (STARVED, LOCK_HOLDER, LATE, NOT_UP, WATCHDOG)

@@ -4,12 +4,13 @@ Each finding was seen in the run: it names the stretch of time, who ran instead 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
-from hvbuild.machine.backends import WATCHDOG_NS, WATCHDOG_PERIODS, Expiry, watchdog
+from hvbuild.machine.backends import WATCHDOG_NS, Expiry
 from hvbuild.machine.course import course, main_blocker, remedy
+from hvbuild.machine.lives import MOST_ENDINGS, Life
 from hvbuild.machine.measures import (
     LockHolderPreemption,
     Window,
@@ -18,8 +19,9 @@ from hvbuild.machine.measures import (
 )
 from hvbuild.machine.parts import Part
 from hvbuild.machine.simulation import Simulation
+from hvbuild.model.plan import RESTART_PAUSE
 from hvbuild.source import Origin
-from hvbuild.units import Nanoseconds, duration_text, milliseconds
+from hvbuild.units import duration_text, milliseconds
 
 # Ready and not running for so long is no longer sharing: the default averaging window, within which QNX
 # evens out what threads get (Adaptive Partitioning User's Guide: 100 ms).
@@ -67,6 +69,8 @@ def _starved(run: Simulation) -> Iterator[Seen]:
             continue
         still = window.end == run.schedule.scenario.horizon_ns
         end = "and still is when the run ends" if still else f"until {milliseconds(window.end)}"
+        if window.end in {life.end_ns for life in run.lives if life.guest == part.thread.guest}:
+            end += ", when its guest ends"
         what = f"`{name}` is ready for {milliseconds(window.length)} without running"
         opening = f"{part.thread.spelled} is ready from {milliseconds(window.start)} {end}"
         yield _waiting(run, part, window, _Words(Kind.STARVED, what, opening))
@@ -74,32 +78,51 @@ def _starved(run: Simulation) -> Iterator[Seen]:
 
 def _watchdogs(run: Simulation) -> Iterator[Seen]:
     """Watchdogs that acted: their guests kick them whenever vCPU 0 has done an activation."""
-    horizon = run.schedule.scenario.horizon_ns
     parts = {part.thread.name: part for part in run.parts}
-    for vm in run.bench.system.vms:
-        part = parts.get(f"{vm.label}/0")
-        if part is None:
-            continue
-        kicks = [job.done for job in run.jobs.get(part.thread.name, ()) if job.done is not None]
-        for vdev in vm.vdevs:
-            if vdev.type.removesuffix("-safety") in WATCHDOG_PERIODS:
-                chosen = vdev.option("action")
-                action = chosen.values[0] if chosen is not None and chosen.values else "terminate"
-                expiry = watchdog(vdev.type, Nanoseconds(WATCHDOG_NS), kicks, until=horizon, action=action)
-                if expiry is not None:
-                    yield _expired(run, part, expiry)
+    for life, expiry in run.expiries:
+        yield _expired(run, parts[f"{life.guest}/0"], life, expiry)
 
 
-def _expired(run: Simulation, part: Part, expiry: Expiry) -> Seen:
+def _expired(run: Simulation, part: Part, life: Life, expiry: Expiry) -> Seen:
     periods = 1 if expiry.warned_ns is None else 2
     window = Window(start=expiry.acted_ns - periods * WATCHDOG_NS, end=expiry.acted_ns)
-    code = f", and its qvm exits {expiry.ending.code}" if expiry.ending is not None else ""
     what = (
         f"nobody kicks the watchdog of guest `{part.thread.guest}` for {milliseconds(window.length)}: "
-        f"it acts at {milliseconds(expiry.acted_ns)} (`{expiry.action}`){code}"
+        f"it acts at {milliseconds(expiry.acted_ns)} (`{expiry.action}`){_fate(run, life, expiry)}"
     )
     opening = f"{part.thread.spelled} kicks it whenever it has done its work"
-    return _waiting(run, part, window, _Words(Kind.WATCHDOG, what, opening))
+    seen = _waiting(run, part, window, _Words(Kind.WATCHDOG, what, opening))
+    return replace(seen, story=(*seen.story, *_after(run, life, expiry)))
+
+
+def _fate(run: Simulation, life: Life, expiry: Expiry) -> str:
+    """What becomes of the guest."""
+    if expiry.ending is None:
+        return ""
+    text = f", and its qvm exits {expiry.ending.code}"
+    if life.end_ns is None:
+        return f"{text}; the run goes on without that, {MOST_ENDINGS} ends are played at most"
+    if life.again_ns is None:
+        return f"{text}; nobody starts it again"
+    late = ", after the run" if life.again_ns >= run.schedule.scenario.horizon_ns else ""
+    return f"{text}; started again, it is up at {milliseconds(life.again_ns)}{late}"
+
+
+def _after(run: Simulation, life: Life, expiry: Expiry) -> Iterator[str]:
+    """What its end comes to, as lines of the story."""
+    if expiry.ending is None or life.end_ns is None:
+        return
+    threads = sum(part.thread.guest == life.guest for part in run.parts)
+    who = "its vCPU thread ends" if threads == 1 else f"its {threads} vCPU threads end"
+    cut = run.cut(life)
+    begun = f", {cut} activation{'s' if cut != 1 else ''} cut off" if cut else ""
+    yield f"{who} at {milliseconds(life.end_ns)}{begun}"
+    if life.again_ns is not None:
+        boot = life.again_ns - life.end_ns - RESTART_PAUSE
+        yield (
+            f"its launcher (`{run.bench.restarts[life.guest]}`) waits {duration_text(RESTART_PAUSE)}, "
+            f"and its qvm takes {milliseconds(boot)} to bring it up again"
+        )
 
 
 def _bound_ns(part: Part) -> int:
@@ -118,6 +141,7 @@ def _late(run: Simulation) -> Iterator[Seen]:
         worst = max(late, key=lambda job: (job.response(horizon), -job.released))
         window = Window(start=worst.released, end=worst.released + worst.response(horizon))
         ended = "is done" if worst.done is not None else "is not even done"
+        ended = "is cut off by the end of its guest" if worst.cut is not None else ended
         what = (
             f"`{part.thread.name}` {ended} {milliseconds(window.length)} after its release, "
             f"{duration_text(bound)} are allowed: {len(late)} of {len(jobs)} activations are late"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hvbuild.machine.scenario import Aps, Burst, Partition, Scenario, Sporadic, Thread
+from hvbuild.machine.scenario import Aps, Burst, Event, Partition, Scenario, Sporadic, Thread
 from hvbuild.machine.schedule import GUEST, HOLDING, HOST, Schedule
 from hvbuild.machine.setting import Setting
 from hvbuild.machine.threads import HostThread
@@ -16,19 +16,28 @@ WORKING = (GUEST, HOST, HOLDING)  # spinning gets nothing done
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One release of a thread's work: when, and when it was done (None: not within the run)."""
+    """One release of a thread's work: when, and when it was done (None: not within the run).
+
+    `cut` is when the end of its guest cut it off.
+    """
 
     released: int
     done: int | None
+    cut: int | None = None
 
     def response(self, horizon: int) -> int:
-        """From release to completion, or to the end of the run when it never completed."""
-        return (self.done if self.done is not None else horizon) - self.released
+        """From release to completion, or as long as it was open: to where it was cut, or the run's end."""
+        if self.done is not None:
+            return self.done - self.released
+        return (self.cut if self.cut is not None else horizon) - self.released
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one thread does in a run: its bursts and, where its work is counted, the jobs behind them."""
+    """What one thread does in a run: its bursts and, where its work is counted, the jobs behind them.
+
+    `end_ns` is when it is ended from outside, None: it is not.
+    """
 
     thread: HostThread
     bursts: tuple[Burst, ...]
@@ -36,6 +45,7 @@ class Part:
     work_ns: int = 0
     period_ns: int = 0
     loop: bool = True
+    end_ns: int | None = None
 
 
 def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenario:
@@ -64,6 +74,11 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
                 vcpu=part.thread.is_vcpu,
             )
             for number, part in enumerate(parts)
+        ),
+        events=tuple(
+            Event(t_ns=part.end_ns, op="end", thread=number)
+            for number, part in enumerate(parts)
+            if part.end_ns is not None
         ),
         aps=aps,
         speeds=() if alike else setting.speeds,
@@ -130,7 +145,10 @@ def aps_of(setting: Setting) -> Aps | None:
 
 
 def jobs_of(parts: Sequence[Part], schedule: Schedule) -> dict[str, tuple[Job, ...]]:
-    """The jobs of each thread that has counted work: a job is done when that much was executed."""
+    """The jobs of each thread that has counted work: a job is done when that much was executed.
+
+    Those of parts of one thread, which are its lives one after the other, stand together.
+    """
     scenario = schedule.scenario
     unit = scenario.speed_unit
     rows: dict[int, list[tuple[int, int, int]]] = {}
@@ -138,11 +156,13 @@ def jobs_of(parts: Sequence[Part], schedule: Schedule) -> dict[str, tuple[Job, .
         if row.mode in WORKING:
             speed = scenario.speeds[row.cpu] if scenario.speeds else unit
             rows.setdefault(row.thread, []).append((row.start, row.end, speed))
-    return {
-        part.thread.name: tuple(_jobs(part, rows.get(number, []), scenario.horizon_ns, unit))
-        for number, part in enumerate(parts)
-        if part.work_ns
-    }
+    found: dict[str, tuple[Job, ...]] = {}
+    for number, part in enumerate(parts):
+        if part.work_ns:
+            name = part.thread.name
+            jobs = _jobs(part, rows.get(number, []), scenario.horizon_ns, unit)
+            found[name] = (*found.get(name, ()), *jobs)
+    return found
 
 
 def _jobs(part: Part, rows: list[tuple[int, int, int]], horizon: int, unit: int) -> list[Job]:
@@ -161,8 +181,9 @@ def _jobs(part: Part, rows: list[tuple[int, int, int]], horizon: int, unit: int)
             jobs.append(Job(released, now))
             at += 1
             released, left = part.start_ns + at * part.period_ns, need
-    while released < horizon:
-        jobs.append(Job(released, None))
+    end = horizon if part.end_ns is None else min(horizon, part.end_ns)
+    while released < end:
+        jobs.append(Job(released, None, part.end_ns))
         at += 1
         released = part.start_ns + at * part.period_ns
     return jobs

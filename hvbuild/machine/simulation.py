@@ -6,13 +6,23 @@ from functools import cached_property, partial
 from types import MappingProxyType
 
 from hvbuild.machine.analysis import partition_delay, partition_supply
+from hvbuild.machine.backends import Expiry
 from hvbuild.machine.boot import Boot, boot
 from hvbuild.machine.bounds import Bound, Request, interruptions, response_bound, server_request, turns
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
 from hvbuild.machine.exits import Cause, Terms
-from hvbuild.machine.guesttime import GuestTime, guest_time, running
+from hvbuild.machine.guesttime import GuestTime, Running, guest_time, running
+from hvbuild.machine.lives import (
+    MOST_ENDINGS,
+    Life,
+    expiries,
+    folded,
+    next_ending,
+    played_parts,
+    with_ending,
+)
 from hvbuild.machine.loads import Load, load_of
 from hvbuild.machine.memory import MemoryTerms, build_memory
 from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
@@ -108,6 +118,18 @@ class Bench:
         return tuple(row for row in rows if row is not None)
 
     @cached_property
+    def first_lives(self) -> tuple[Life, ...]:
+        """A life for each guest that does something on its vCPUs, which all are up when the run begins."""
+        return tuple(
+            Life(guest=name) for name in dict.fromkeys(row.thread.guest for row in self.loads) if name
+        )
+
+    @cached_property
+    def restarts(self) -> dict[str, str]:
+        """What the launcher of each guest does when its qvm ends."""
+        return {row.guest.name: row.guest.launch.restart for row in self.plan.guests}
+
+    @cached_property
     def _host_ns(self) -> dict[str, int]:
         return {load.thread.name: load.host_ns for load in self.loads}
 
@@ -120,12 +142,16 @@ class Bench:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Simulation:
-    """What was seen of one system; `jobs` holds the activations of each thread that has any."""
+    """What was seen of one system; `jobs` holds the activations of each thread that has any.
+
+    `lives` are those of guests that run, by guest each in order of time; one thread stands for all its lives.
+    """
 
     bench: Bench
     boot: Boot
     schedule: Schedule
     jobs: Mapping[str, tuple[Job, ...]] = field(hash=False)
+    lives: tuple[Life, ...] = ()
 
     @property
     def loads(self) -> tuple[Load, ...]:
@@ -187,10 +213,34 @@ class Simulation:
                 jobs = self.jobs.get(thread.name, ())
                 spans = [(job.released, job.released + job.response(horizon)) for job in jobs]
                 timed = thread.demand is not None and thread.demand.by_timer
-                due = [job.released for job in jobs] if timed else []
                 ran = running(self.schedule.segments, number)
-                rows[thread.name] = guest_time(ran, spans or [(0, horizon)], due)
+                due = [job.released for job in jobs if _is_seen(ran, job)] if timed else []
+                rows[thread.name] = guest_time(ran, spans or self.up(thread.guest), due)
         return rows
+
+    @cached_property
+    def expiries(self) -> tuple[tuple[Life, Expiry], ...]:
+        """Every watchdog that acts, and in which life; that of a guest whose vCPU 0 rests is left alone."""
+        names = {part.thread.name for part in self.parts}
+        lives = [life for life in self.lives if f"{life.guest}/0" in names]
+        return tuple(expiries(self.bench.system, self.jobs, lives, self.schedule.scenario.horizon_ns))
+
+    @property
+    def endings(self) -> tuple[Life, ...]:
+        """The lives that ended, in order of time."""
+        ended = [life for life in self.lives if life.expiry is not None]
+        return tuple(sorted(ended, key=lambda life: (life.end_ns or 0, life.guest)))
+
+    def cut(self, life: Life) -> int:
+        """How many activations the end of `life` cut off."""
+        names = [part.thread.name for part in self.parts if part.thread.guest == life.guest]
+        return sum(job.cut == life.end_ns for name in names for job in self.jobs.get(name, ()) if job.cut)
+
+    def up(self, guest: str) -> list[tuple[int, int]]:
+        """From when to when `guest` is up within the run, life by life."""
+        horizon = self.schedule.scenario.horizon_ns
+        own = [life for life in self.lives if life.guest == guest and life.start_ns < horizon]
+        return [(life.start_ns, life.end_ns if life.end_ns is not None else horizon) for life in own]
 
     def exits(self, load: Load) -> dict[str, int]:
         """How often the guest was left, by cause, in the activations that were completed."""
@@ -219,17 +269,42 @@ def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Questi
     started = boot(memory, costs_of(plan.stack.board, question.level))
     down = frozenset(vm.label for vm in named.vms if started.up_at(vm.label) is None)
     bench = Bench(plan, named, question, down)
-    parts = [load.part for load in bench.loads]
-    scenario = scenario_of(bench, parts, question.until_ns)
+    run = _play(bench, started, bench.first_lives)
+    for _ in range(MOST_ENDINGS):
+        found = next_ending(run.expiries)
+        if found is None:
+            break
+        guest = found[0].guest
+        lives = with_ending(run.lives, *found, bench.restarts.get(guest, "never"), started.takes_ns(guest))
+        run = _play(bench, started, lives)
+    return run
+
+
+def _play(bench: Bench, started: Boot, lives: tuple[Life, ...]) -> Simulation:
+    """The run in which guests have these lives."""
+    question = bench.question
+    parts, owners = played_parts([load.part for load in bench.loads], lives, question.until_ns)
     schedule = simulate(
-        scenario,
+        scenario_of(bench, parts, question.until_ns),
         question.profile,
         explored=question.explored,
         costs=bench.engine,
         interrupts=True,
         fast=question.fast,
     )
-    return Simulation(bench=bench, boot=started, schedule=schedule, jobs=jobs_of(parts, schedule))
+    return Simulation(
+        bench=bench,
+        boot=started,
+        schedule=folded(schedule, owners),
+        jobs=jobs_of(parts, schedule),
+        lives=lives,
+    )
+
+
+def _is_seen(ran: Running, job: Job) -> bool:
+    """False for the timer of a job whose guest ended before it could see it; another life does not."""
+    seen = ran.next_at(job.released)
+    return job.cut is None or (seen is not None and seen < job.cut)
 
 
 def _bound(bench: Bench, thread: HostThread) -> Bound:

@@ -44,6 +44,9 @@ def trace_json(
     for segment in schedule.segments:
         timed.extend(_slices(segment, called, from_ns))
     timed.extend(_arrows(schedule, from_ns))
+    for thread, times in _ends(schedule).items():
+        place = {"ph": "i", "s": "t", "name": "ends", "cat": "end", "pid": _THREADS, "tid": thread}
+        timed.extend({**place, "ts": _us(from_ns + time)} for time in times)
     timed.extend(_partition_counters(schedule, from_ns))
     return {"displayTimeUnit": "ns", "traceEvents": [*_track_names(schedule, called), *timed]}
 
@@ -79,8 +82,10 @@ def _slices(segment: Segment, called: Mapping[int, str], from_ns: int) -> Iterat
 def _arrows(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
     """Each interrupt as a slice of one nanosecond, and a flow from it to its thread's next slice.
 
-    An arrow needs a slice to begin in, and the CPU that takes the interrupt may be idle.
+    An arrow needs a slice to begin in, and the CPU that takes the interrupt may be idle. None leads to
+    another life of a thread that ended first.
     """
+    ends = _ends(schedule)
     starts: dict[int, list[int]] = {}
     for segment in schedule.segments:
         if not segment.is_overhead:
@@ -94,11 +99,21 @@ def _arrows(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
         places[thread] = place
         track = {"pid": _INTERRUPTS, "tid": thread, "ts": _us(from_ns + time)}
         yield {"ph": "X", "name": f"interrupt on CPU {cpu}", "cat": "interrupt", **track, "dur": _us(1)}
-        if place < len(own):
+        last = min((end for end in ends.get(thread, ()) if end > time), default=own[-1] + 1 if own else 0)
+        if place < len(own) and own[place] < last:
             flow = {"name": "wake", "cat": "interrupt", "id": number}
             yield {"ph": "s", **track, **flow}
             end = _us(from_ns + own[place])
             yield {"ph": "f", "bp": "e", "pid": _THREADS, "tid": thread, "ts": end, **flow}
+
+
+def _ends(schedule: Schedule) -> dict[int, list[int]]:
+    """When each thread that was ended from outside was, in order of time."""
+    found: dict[int, list[int]] = {}
+    for event in schedule.scenario.events:
+        if event.op == "end" and event.t_ns < schedule.scenario.horizon_ns:
+            found.setdefault(event.thread, []).append(event.t_ns)
+    return {thread: sorted(times) for thread, times in sorted(found.items())}
 
 
 def _partition_counters(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:

@@ -9,6 +9,7 @@ from hvbuild.model.system import System
 from hvbuild.model.vm import Sched, VmConfig
 from hvbuild.ranges import AddressRange
 from hvbuild.source import NOWHERE, Origin
+from hvbuild.units import Nanoseconds
 from hvbuild.values import dataclass
 
 
@@ -30,6 +31,10 @@ class PlacedRegion:
     window: AddressRange | None
     owner: str = ""
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
+
+
+# How long a script waits before it starts a guest again: one that ends at once is not started that second.
+RESTART_PAUSE = Nanoseconds(1_000_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

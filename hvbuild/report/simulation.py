@@ -13,6 +13,7 @@ from hvbuild.machine.threads import cpus_text
 from hvbuild.machine.trace_export import label, timeline
 from hvbuild.model.vm import Sporadic
 from hvbuild.report.boot import boot_text
+from hvbuild.report.endings import endings_text
 from hvbuild.report.observed import (
     exits_per_second,
     measured,
@@ -51,6 +52,7 @@ def simulation_text(simulated: Simulated) -> str:
     parts = [
         title(simulated) + "\n",
         "boot, before the run\n" + boot_text(run.boot),
+        endings_text(run),
         timeline_text(run),
         "observed, by thread\n" + threads_text(run) + _resting_text(run) + _interrupts_text(run),
         _guest_times_text(run),

@@ -10,6 +10,7 @@ from hvbuild.machine.threads import HostThread
 from hvbuild.model.guest import VdevUse
 from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.report.boot import boot_data
+from hvbuild.report.endings import endings_data
 from hvbuild.report.observed import exits_per_second, measured, per_second, response_ns, sched_text
 from hvbuild.simulating import Simulated
 
@@ -27,6 +28,7 @@ def simulation_data(simulated: Simulated) -> dict[str, object]:
         "costs": {"class": stack.board.cost_class, "level": question.level.value},
         "until_ns": question.until_ns,
         "boot": boot_data(run.boot),
+        "endings": endings_data(run),
         "threads": [_thread_data(run, load, measure) for load, measure in measured(run)],
         "resting": [thread.name for thread in run.resting],
         "down": sorted(run.bench.down),
@@ -75,6 +77,7 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "analytic_server_ns": run.servers.get(thread.name),
         "activations": len(jobs),
         "completed": sum(job.done is not None for job in jobs),
+        "cut_off": sum(job.cut is not None for job in jobs),
         "preemptions_per_second": round(per_second(run, measure.preemptions), 3),
         "exits_per_second": round(exits_per_second(run, load), 3),
         "exits": run.exits(load),

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 from hvbuild.machine.boot import Boot
 from hvbuild.machine.schedule import Schedule
+from hvbuild.machine.simulation import Simulation
 from hvbuild.machine.trace_export import trace_json
+from hvbuild.model.plan import RESTART_PAUSE
 from hvbuild.simulating import Simulated
 
 _BOOT = 5  # process number in the trace, after those of `machine.trace_export`
@@ -30,7 +32,7 @@ def trace_bytes(simulated: Simulated) -> bytes:
         "explored": list(run.bench.question.explored),
         "run_from_ns": up,
     }
-    return _bytes(document, [*_boot_events(run.boot), *events])
+    return _bytes(document, [*_boot_events(run.boot), *_endings(run, up), *events])
 
 
 def schedule_bytes(schedule: Schedule) -> bytes:
@@ -48,9 +50,30 @@ def _bytes(document: dict[str, object], events: list[dict[str, object]]) -> byte
     return (head + ',"traceEvents":[\n' + ",\n".join(lines) + "\n]}\n").encode("ascii")
 
 
+def _tracks(boot: Boot) -> dict[str, int]:
+    return {name: number for number, name in enumerate(dict.fromkeys(s.subject for s in boot.steps))}
+
+
+def _endings(run: Simulation, up: int) -> Iterator[dict[str, object]]:
+    """On the boot's tracks: guests whose qvm ends within the run, and what starting it again takes."""
+    tracks = _tracks(run.boot)
+    for life in run.endings:
+        if life.expiry is None or life.expiry.ending is None:
+            continue
+        ending, end = life.expiry.ending, up + life.expiry.acted_ns
+        place = {"pid": _BOOT, "tid": tracks[life.guest]}
+        note = {"args": {"note": f"{ending.way.value}: {life.expiry.action}"}}
+        name = f"qvm exits {ending.code}"
+        yield {"ph": "i", "s": "t", "name": name, "cat": "qvm exit", **place, "ts": end / 1000, **note}
+        begin, last = end + RESTART_PAUSE, up + run.schedule.scenario.horizon_ns
+        if life.again_ns is not None and begin < last:
+            again = {"ph": "X", "name": "started again", "cat": "boot", **place}
+            yield {**again, "ts": begin / 1000, "dur": (min(up + life.again_ns, last) - begin) / 1000}
+
+
 def _boot_events(boot: Boot) -> Iterator[dict[str, object]]:
     """A track for the host, for each service and for each guest."""
-    tracks = {name: number for number, name in enumerate(dict.fromkeys(s.subject for s in boot.steps))}
+    tracks = _tracks(boot)
     yield {"ph": "M", "name": "process_name", "pid": _BOOT, "tid": 0, "args": {"name": "boot"}}
     yield {"ph": "M", "name": "process_sort_index", "pid": _BOOT, "tid": 0, "args": {"sort_index": -1}}
     for name, number in tracks.items():

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from hvbuild.model.host import HostFile, Service
-from hvbuild.model.plan import Launch
+from hvbuild.model.plan import RESTART_PAUSE, Launch
 from hvbuild.model.stack import Stack
 from hvbuild.model.vm import Fifo, Sched, Sporadic
 from hvbuild.resolve.hostrows import smmuman_row
@@ -12,8 +12,7 @@ from hvbuild.resolve.hostrows import smmuman_row
 # RLIMIT_AS as `on -L` counts it (QNX 8.0, `on`; hypervisor memory page).
 _RLIMIT_AS = 6
 _SYSTEM_PARTITION = "System"
-# A guest that ends at once is not started again in the same second.
-_PAUSE = "sleep 1"
+_PAUSE = f"sleep {RESTART_PAUSE // 1_000_000_000}"
 _SCRIPT_MODE, _FILE_MODE = "0755", "0644"
 
 

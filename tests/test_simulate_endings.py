@@ -1,0 +1,281 @@
+"""`hvbuild simulate STACK` where a watchdog ends a guest: others have its time, and it may come back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import say
+from simulated_stacks import guest, simulated, stack, write
+
+MS = 1_000_000
+SECOND = 1000 * MS
+LOAD = "{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms}"
+BUSY = "{pattern: busy}"
+DOG = "      - {{name: dog, type: wdt-sp805, loc: auto{}}}\n"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("HVBUILD_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def watched(name: str, cpus: str, load: str, action: str = "", restart: str = "") -> str:
+    text = guest(name, cpus, load, 0x80000000) + DOG.format(action and f", action: {action}")
+    return text + (f"    launch: {{restart: {restart}}}\n" if restart else "")
+
+
+def of(data: dict[str, Any], name: str) -> dict[str, Any]:
+    (found,) = (row for row in data["threads"] if row["name"] == name)
+    return dict(found)
+
+
+# A guest with two vCPUs, the first of which a rival starves; the second keeps a third guest from running.
+RIVAL = guest("b", "{sched: 20r, runmask: [1]}", BUSY, 0x80000000)
+THIRD = guest("c", "{sched: 9r, runmask: [2]}", BUSY, 0x80000000)
+TWO = "{sched: 10r, runmask: [1]}\n{sched: 10r, runmask: [2], load: " + BUSY + "}"
+
+
+def trio(restart: str = "", action: str = "") -> str:
+    return stack(watched("a", TWO, LOAD, action, restart), RIVAL, THIRD, board="free")
+
+
+def test_a_guest_ends_when_its_watchdog_acts_and_another_has_its_time(tmp_path: Path) -> None:
+    place = write(tmp_path, trio())
+    data = simulated(place, "--until", "3s")
+
+    assert data["endings"] == [
+        {
+            "guest": "a",
+            "way": "watchdog",
+            "action": "terminate",
+            "at_ns": 2 * SECOND,
+            "exit_code": 4,
+            "cut_off": 200,
+            "restart": "never",
+            "up_again_ns": None,
+        }
+    ]
+    assert of(data, "a/1")["observed_cpu_ns"] == 2 * SECOND
+    assert of(data, "c/0")["observed_cpu_ns"] == SECOND
+    assert of(data, "a/0")["activations"] == of(data, "a/0")["cut_off"] == 200
+    assert of(data, "a/0")["observed_ready_ns"] == 2 * SECOND
+    assert of(data, "a/1")["guest_time"]["active_ns"] == 2 * SECOND
+    assert data["down"] == []
+
+
+def test_text_and_trace_tell_of_the_end(tmp_path: Path) -> None:
+    place, trace = write(tmp_path, trio()), tmp_path / "t.json"
+    text = say("simulate", place, "--until", "3s", "--trace", trace).out
+    events = json.loads(trace.read_bytes())["traceEvents"]
+    up = json.loads(trace.read_bytes())["otherData"]["run_from_ns"]
+    ends = {row["tid"]: row["ts"] for row in events if row["name"] == "ends"}
+    (gone,) = (row for row in events if row["name"] == "qvm exits 4")
+
+    assert "ended in the run\nguest  by        action        at ms  qvm exits  cut off  restart" in text
+    assert "a      watchdog  terminate  2000.000          4      200  never" in text
+    assert "and its qvm exits 4; nobody starts it again" in text
+    assert "= note: its 2 vCPU threads end at 2000 ms, 200 activations cut off" in text
+    assert "`c/0` is ready for 2000 ms without running" in text
+    assert ends == {0: (up + 2 * SECOND) / 1000, 1: (up + 2 * SECOND) / 1000}
+    assert gone["ts"] == (up + 2 * SECOND) / 1000
+    late = [row for row in events if row["ph"] == "X" and row["pid"] == 2 and row["tid"] in ends]
+    assert max(row["ts"] + row["dur"] for row in late) == ends[0]
+
+
+def test_nothing_starves_after_its_guest_ended(tmp_path: Path) -> None:
+    """The thread waits for 2 s of 3, and no finding reaches beyond."""
+    data = simulated(write(tmp_path, trio()), "--until", "3s")
+    seen = [(row["kind"], row["thread"], row["to_ns"]) for row in data["findings"]]
+
+    assert ("starved", "a/0", 2 * SECOND) in seen
+    assert [to for _, thread, to in seen if thread.startswith("a/") and to > 2 * SECOND] == []
+    (story,) = (
+        row["story"] for row in data["findings"] if row["kind"] == "starved" and row["thread"] == "a/0"
+    )
+    assert story[0].endswith("is ready from 0 ms until 2000 ms, when its guest ends")
+
+
+def rows_until(place: Path, trace: Path, time: int, *more: object) -> list[tuple[object, ...]]:
+    """The slices of the run on its CPUs up to `time` of it, cut there."""
+    simulated(place, "--trace", trace, *more)
+    document = json.loads(trace.read_bytes())
+    end = (document["otherData"]["run_from_ns"] + time) / 1000
+    return [
+        (row["tid"], row["name"], row["cat"], row["ts"], round(min(row["ts"] + row["dur"], end), 3))
+        for row in document["traceEvents"]
+        if row["ph"] == "X" and row["pid"] == 1 and row["ts"] < end
+    ]
+
+
+def test_the_run_up_to_the_end_is_the_one_without_it(tmp_path: Path) -> None:
+    """`fiq` ends nothing, so it shows the run as it is without an end."""
+    costly = [trio(action=action).replace("board: free", "board: bench") for action in ("", "fiq")]
+    places = [write(tmp_path / str(i), text) for i, text in enumerate(costly)]
+    for until in ("2s", "3s"):
+        before, other = (
+            rows_until(place, tmp_path / "t.json", 2 * SECOND, "--until", until) for place in places
+        )
+        assert before == other
+
+
+@pytest.mark.parametrize("action", ["fiq", '"dump,fiq"'])
+def test_an_action_that_does_not_end_the_vm_changes_nothing(action: str, tmp_path: Path) -> None:
+    data = simulated(write(tmp_path, trio(action=action)), "--until", "3s")
+
+    assert data["endings"] == []
+    assert "watchdog ran out" in {row["kind"] for row in data["findings"]}
+    assert of(data, "a/1")["observed_cpu_ns"] == 3 * SECOND
+    assert of(data, "a/0")["activations"] == 300
+
+
+def test_a_dump_before_the_end_is_an_end_all_the_same(tmp_path: Path) -> None:
+    (row,) = simulated(write(tmp_path, trio(action='"dump,terminate"')), "--until", "3s")["endings"]
+
+    assert (row["action"], row["at_ns"]) == ("dump,terminate", 2 * SECOND)
+
+
+@pytest.mark.parametrize(("period", "ends"), [("1999999us", []), ("2s", [2001 * MS])])
+def test_a_kick_just_in_time_leaves_the_guest_alone(period: str, ends: list[int], tmp_path: Path) -> None:
+    """Work of 1 ms in every period: kicked at 1 ms, and 1 us before the watchdog acts, or as it does."""
+    load = f"{{pattern: periodic, period: {period}, work: 1ms, bound: 5s}}"
+    text = stack(watched("a", "{sched: 10r, runmask: [1]}", load), board="free")
+    data = simulated(write(tmp_path, text), "--until", "5s")
+
+    assert [row["at_ns"] for row in data["endings"]] == ends
+    assert of(data, "a/0")["completed"] == (2 if ends else 3)
+
+
+@pytest.mark.parametrize("restart", ["always", "on-failure"])
+def test_a_supervised_guest_comes_back_and_is_ended_again(restart: str, tmp_path: Path) -> None:
+    data = simulated(write(tmp_path, trio(restart)), "--until", "7s")
+    back = 3 * SECOND  # the script's pause; nothing costs anything on this board
+
+    assert [(row["at_ns"], row["up_again_ns"], row["restart"]) for row in data["endings"]] == [
+        (2 * SECOND, back, restart),
+        (back + 2 * SECOND, 2 * back, restart),
+    ]
+    assert of(data, "a/1")["observed_cpu_ns"] == 2 * SECOND + 2 * SECOND + SECOND
+    assert of(data, "c/0")["observed_cpu_ns"] == 2 * SECOND
+    assert (of(data, "a/0")["cut_off"], of(data, "a/0")["activations"]) == (400, 500)
+    assert of(data, "a/1")["guest_time"]["active_ns"] == 5 * SECOND
+    assert [row["name"] for row in data["threads"]] == ["a/0", "a/1", "b/0", "c/0"]
+
+
+def test_it_is_back_after_the_pause_and_its_boot(tmp_path: Path) -> None:
+    place = write(tmp_path, trio("always").replace("board: free", "board: bench"))
+    data = simulated(place, "--until", "4s")
+    (row,) = data["endings"]
+    steps = [step for step in data["boot"]["steps"] if step["subject"] == "a"]
+    boot = sum(step["end_ns"] - step["start_ns"] for step in steps)
+    (told,) = (one["message"] for one in data["diagnostics"] if one["code"] == "HV7047")
+
+    assert boot > 50 * MS
+    assert row["up_again_ns"] == row["at_ns"] + SECOND + boot
+    assert f"; started again, it is up at {row['up_again_ns'] / MS:.6f}".rstrip("0") in told
+    early = simulated(place, "--until", "3s")["diagnostics"]
+    (told,) = (one["message"] for one in early if one["code"] == "HV7047")
+    assert told.endswith(" ms, after the run")
+
+
+def test_a_guest_that_comes_back_to_a_calm_pcpu_stays(tmp_path: Path) -> None:
+    """The rival's guest is ended, too, and for good: the other does its work from then on."""
+    rival = watched("b", "{sched: 20r, runmask: [1]}", BUSY)
+    text = stack(watched("a", "{sched: 10r, runmask: [1]}", LOAD, restart="always"), rival, board="free")
+    data = simulated(write(tmp_path, text), "--until", "4s")
+    first, second = data["endings"]
+    thread = of(data, "a/0")
+    released = -(-(4 * SECOND - first["up_again_ns"]) // (10 * MS))
+
+    assert [first["guest"], second["guest"]] == ["a", "b"]
+    assert first["at_ns"] == second["at_ns"] == 2 * SECOND
+    assert thread["activations"] == 200 + released
+    assert thread["cut_off"] == 200
+    assert thread["completed"] in (released - 1, released)
+    assert thread["observed_cpu_ns"] <= 2 * MS * released
+    assert thread["guest_time"]["observed_timer_late_ns"] < MS
+
+
+def test_two_guests_expire_one_after_the_other(tmp_path: Path) -> None:
+    """The end of the first starves nobody any more but leaves the rival, which the second needs gone."""
+    late = "{pattern: periodic, period: 400ms, work: 100ms, bound: 400ms}"
+    text = stack(
+        watched("a", "{sched: 10r, runmask: [1]}", LOAD),
+        guest("b", "{sched: 20r, runmask: [1]}", BUSY, 0x80000000),
+        watched("c", "{sched: 20r, runmask: [2]}", "{pattern: periodic, period: 3s, work: 500ms, bound: 3s}"),
+        watched("d", "{sched: 10r, runmask: [2]}", late),
+        board="free",
+    )
+    data = simulated(write(tmp_path, text), "--until", "6s")
+
+    assert [(row["guest"], row["at_ns"]) for row in data["endings"]] == [
+        ("a", 2 * SECOND),
+        ("c", 2500 * MS),
+    ]
+    assert of(data, "c/0")["observed_cpu_ns"] == 500 * MS
+    assert of(data, "d/0")["cut_off"] == 0
+
+
+SHARED = "{sched: 20f, runmask: [1]}"  # the first of two guests does its first work, then the other keeps it
+SLOW = "{pattern: periodic, period: 600ms, work: 100ms, bound: 9s}"
+
+
+def test_an_end_that_the_end_of_another_averts_is_none(tmp_path: Path) -> None:
+    """`a`, kicked at 0.4 s, would end at 2.4 s, but the end of `b` at 2 s lets it work again."""
+    load = "{pattern: periodic, period: 100s, work: 300ms, bound: 9s}"
+    brief = guest("c", "{sched: 30f, runmask: [1]}", load, 0x80000000)
+    text = stack(watched("a", SHARED, SLOW), watched("b", SHARED, BUSY), brief, board="free")
+    data = simulated(write(tmp_path, text), "--until", "6s")
+
+    assert [(row["guest"], row["at_ns"]) for row in data["endings"]] == [("b", 2 * SECOND)]
+    assert of(data, "a/0")["completed"] == 10
+    assert [row["thread"] for row in data["findings"] if row["kind"] == "watchdog ran out"] == ["b/0"]
+
+
+def test_no_interrupt_of_one_life_leads_into_the_next(tmp_path: Path) -> None:
+    """`a` is woken at 0.6 s and never runs before it ends at 2.1 s; it is back as `b` has done its work."""
+    load = "{pattern: periodic, period: 100s, work: 3s, bound: 9s}"
+    text = stack(
+        watched("a", SHARED, SLOW, restart="always"), guest("b", SHARED, load, 0x80000000), board="free"
+    )
+    trace = tmp_path / "t.json"
+    data = simulated(write(tmp_path, text), "--until", "5s", "--trace", trace)
+    events = json.loads(trace.read_bytes())["traceEvents"]
+    (end,) = (row["ts"] for row in events if row["name"] == "ends")
+    begins = {row["id"]: row["ts"] for row in events if row["ph"] == "s"}
+    flows = [(begins[row["id"]], row["ts"]) for row in events if row["ph"] == "f"]
+
+    assert [row["at_ns"] for row in data["endings"]] == [2100 * MS]
+    assert of(data, "a/0")["completed"] == 1 + 4
+    assert flows
+    assert [flow for flow in flows if flow[0] < end < flow[1]] == []
+
+
+def test_a_job_in_good_time_that_is_cut_off_misses_no_bound(tmp_path: Path) -> None:
+    """vCPU 1 is 2 ms into its work of 4 when the guest ends, with 7 ms left."""
+    load = "{pattern: periodic, period: 9ms, work: 4ms, bound: 9ms}"
+    cpus = f"{{sched: 10r, runmask: [1]}}\n{{sched: 10r, runmask: [2], load: {load}}}"
+    data = simulated(write(tmp_path, stack(watched("a", cpus, LOAD), RIVAL, board="free")), "--until", "3s")
+    thread = of(data, "a/1")
+
+    assert thread["activations"] == 223
+    assert (thread["completed"], thread["cut_off"]) == (222, 1)
+    assert thread["observed_response_ns"] == 4 * MS
+    assert [row["kind"] for row in data["findings"] if row["thread"] == "a/1"] == []
+
+
+def test_more_ends_than_are_played_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hvbuild.machine.simulation.MOST_ENDINGS", 1)
+    data = simulated(write(tmp_path, trio("always")), "--until", "8s")
+    last = [row["message"] for row in data["diagnostics"] if row["code"] == "HV7047"][-1]
+
+    assert len(data["endings"]) == 1
+    assert last.endswith("; the run goes on without that, 64 ends are played at most")
+
+
+@pytest.mark.laws
+def test_the_compiled_engine_ends_guests_alike(tmp_path: Path) -> None:
+    pytest.importorskip("numba")
+    place = write(tmp_path, trio("on-failure").replace("board: free", "board: bench"))
+
+    assert simulated(place, "--until", "6s") == simulated(place, "--until", "6s", "--fast")
