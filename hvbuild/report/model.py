@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 
 from hvbuild.machine.costs import DEFAULT_COSTS
-from hvbuild.machine.ending import ENDINGS
+from hvbuild.machine.ending import ENDINGS, Way
 from hvbuild.machine.exits import CAUSES
+from hvbuild.machine.lives import MOST_ENDINGS
 from hvbuild.model.operations import OPERATIONS
+from hvbuild.model.plan import RESTART_PAUSE
 from hvbuild.report.tables import Row, table
+from hvbuild.units import duration_text
 
 _TITLES = {
     "exits": "why a guest is left, and what an exit consists of besides `exit-entry`",
     "costs": "what things cost where the board does not say, by class of host",
-    "endings": "how a VM ends, and what its qvm then exits with",
+    "endings": "how a VM ends, and what its qvm then exits with; where a simulated run plays that, its vCPU "
+    f"threads end then, and a launch with `restart` has it up again after {duration_text(RESTART_PAUSE)} and "
+    f"what its boot takes ({MOST_ENDINGS} ends in a run at most)",
     "operations": "what an operation of a driver takes: trapped registers, and interrupts that answer",
 }
 _NUMBERS = ("exit code", "low", "typical", "high", "registers", "interrupts")
@@ -65,6 +70,7 @@ def ending_rows() -> Rows:
             "only on": row.architecture,
             "by": "the guest" if row.by_guest else "the host",
             "again": "its launcher may start it again" if row.restarts else "",
+            "in a simulated run": "played" if way is Way.WATCHDOG else "left out",
             "from": row.source,
         }
         for way, row in ENDINGS.items()
