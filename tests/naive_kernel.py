@@ -33,6 +33,10 @@ class Worker:
     at: int = 0
     left: int = 0
     tokens: int = 0
+    requests: int = 0
+    answered: int = 0
+    ticket: int = 0
+    awaited: "Worker | None" = None
     billed_critical: bool = False
     high: int = 0
     low: int = 0
@@ -192,6 +196,8 @@ class Kernel:
         worker.left = worker.bursts[worker.at].run_ns
         self.made += 1
         match burst.kind:
+            case "c":
+                return  # no kernel entry
             case "i":
                 self.wakes.append((self.now + burst.value, self.made, worker))
                 self.block(c, "blocked")
@@ -204,6 +210,23 @@ class Kernel:
                 self.yield_cpu(c)
             case "p":
                 self.give(self.workers[burst.value], c)
+            case "q":
+                server = self.workers[burst.value]
+                if server.state != "dead":
+                    server.requests += 1
+                    worker.ticket = server.requests
+                    self.give(server, c)
+            case "a":
+                server = self.workers[burst.value]
+                if server.answered < worker.ticket:
+                    worker.awaited = server
+                    self.block(c, "asking")
+            case "r":
+                worker.answered += 1
+                for other in self.workers.values():
+                    if other.awaited is worker and other.ticket <= worker.answered:
+                        other.awaited = None
+                        self.make_ready(other, c)
             case _ if worker.tokens:
                 worker.tokens -= 1
             case _:
@@ -253,6 +276,7 @@ class Kernel:
         elif worker in self.ready:
             self.ready.remove(worker)
         worker.state = "dead"
+        worker.awaited = None
         self.wakes = [w for w in self.wakes if w[2] is not worker]
         self.sleeps = [s for s in self.sleeps if s[2] is not worker]
         self.posts = [p for p in self.posts if p[1] is not worker]

@@ -17,6 +17,9 @@ _KIND_CODE = {
     "h": at.K_HALT,
     "k": at.K_LOCK,
     "u": at.K_UNLOCK,
+    "q": at.K_ASK,
+    "a": at.K_AWAIT,
+    "r": at.K_ANSWER,
 }
 _POLICY_CODE = {"f": at.FIFO, "r": at.ROUND_ROBIN, "o": at.ROUND_ROBIN, "s": at.SPORADIC}
 _OP_CODE = {
@@ -146,6 +149,8 @@ class Columns:
         self.by_id = {thread.id: t for thread, t in zip(threads, self.threads, strict=True)}
         for thread, t in zip(threads, self.threads, strict=True):
             self._lay_thread(thread, t)
+            if thread.earlier is not None:
+                m[self.by_id[thread.earlier] + at.LATER] = t
         for number, c in enumerate(self.cpus):
             self._lay_idle(c, m[at.THREAD_END] + number * at.THREAD_SIZE)
 
@@ -163,6 +168,8 @@ class Columns:
         m[t + at.LISTS] = m[self.parts[thread.partition] + at.P_LISTS]
         m[t + at.RELEASE] = thread.start_ns
         m[t + at.VCPU] = int(thread.vcpu)
+        m[t + at.KEEPS] = int(thread.keeps_cpu)
+        m[t + at.NOTED] = int(thread.noted)
         m[t + at.IRQ] = self.cpus[self.scenario.irq_cpu if thread.irq_cpu is None else thread.irq_cpu]
         server = thread.sporadic
         if server is not None:
@@ -206,7 +213,7 @@ class Columns:
             m[t + at.REMAINING] = m[first + at.WORK]
 
     def _value(self, burst: Burst) -> int:
-        if burst.kind == "p":
+        if burst.kind in "pqa":
             return self.by_id[burst.value]
         if burst.kind in "ku":
             return self.locks[burst.value]

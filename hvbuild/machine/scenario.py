@@ -32,8 +32,9 @@ class Burst:
 
     Kinds: i block and be woken exactly `value` later, t sleep on the timer, y yield, p give thread
     `value` a token, w and m wait (semaphore, reply), c go on, n wait for the next release of a period
-    of `value`, h halt in place for it and keep the CPU, k and u take and give back spin lock `value`.
-    `host` marks the host's work for a guest exit.
+    of `value`, h halt in place for it and keep the CPU, k and u take and give back spin lock `value`,
+    q make a request of thread `value` (a token), a wait until it has answered the last one made of it,
+    r the request taken last is answered. `host` marks the host's work for a guest exit.
     """
 
     run_ns: int
@@ -74,6 +75,9 @@ class Thread:
     loop: bool = True
     irq_cpu: int | None = None
     vcpu: bool = False
+    keeps_cpu: bool = False
+    noted: bool = False
+    earlier: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,14 @@ FREE = Costs()
 
 GUEST, HOST, SPINNING, HOLDING = at.GUEST, at.HOST, at.SPINNING, at.HOLDING
 SWITCH, INTERRUPT, HALTING = at.SWITCH, at.INTERRUPT, at.HALTING
+_MARKS = (
+    at.WAKE,
+    at.REQUESTED,
+    at.DONE,
+    at.RESUMED,
+    at.WOKEN_UP,
+    at.LEFT_OFF,
+)  # rows that are moments, not segments
 
 
 class Segment(NamedTuple):
@@ -88,6 +96,7 @@ class ThreadTotals:
     responses_ns: int
     worst_response_ns: int
     ready_since: int | None  # still READY at the horizon, since when
+    awaits: int | None = None  # at the horizon: whose answer it waits for, itself: a token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +113,32 @@ class PartitionTotals:
     bankrupt: bool
 
 
+class Moment(NamedTuple):
+    """Something became of a request of `thread`, by or for `other` (itself where there is none)."""
+
+    time: int
+    thread: int
+    other: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """One run: who held which CPU when, and the sums."""
+    """One run: who held which CPU when, and the sums.
+
+    Of noted threads `requests` are the times at which each was asked, `answers` those at which it had
+    answered, `resumed` those at which an answer came that it had waited for, `woken` those at which a request
+    or something else came that it had waited for, `left` those at which it ended while it waited.
+    """
 
     scenario: Scenario
     profile: str
     segments: tuple[Segment, ...]
     interrupts: tuple[tuple[int, int, int], ...]  # (time, CPU, thread), when asked for
+    requests: tuple[Moment, ...]
+    answers: tuple[Moment, ...]
+    resumed: tuple[Moment, ...]
+    woken: tuple[Moment, ...]
+    left: tuple[Moment, ...]
     prio_changes: tuple[tuple[int, int, int], ...]
     threads: tuple[ThreadTotals, ...]
     partitions: tuple[PartitionTotals, ...]
@@ -190,6 +217,11 @@ def _lean_schedule(scenario: Scenario, profile: Profile, result: LeanResult) -> 
         profile=profile.name,
         segments=join(segments),
         interrupts=(),
+        requests=(),
+        answers=(),
+        resumed=(),
+        woken=(),
+        left=(),
         prio_changes=(),
         threads=tuple(_lean_totals(threads[t].id, t, result) for t in range(len(threads))),
         partitions=(),
@@ -275,8 +307,13 @@ def _schedule(
     return Schedule(
         scenario=scenario,
         profile=profile.name,
-        segments=join(s for s in segments if s.mode != at.WAKE),
+        segments=join(s for s in segments if s.mode not in _MARKS),
         interrupts=tuple((s.start, s.cpu, s.thread) for s in segments if s.mode == at.WAKE),
+        requests=_moments(segments, at.REQUESTED),
+        answers=_moments(segments, at.DONE),
+        resumed=_moments(segments, at.RESUMED),
+        woken=_moments(segments, at.WOKEN_UP),
+        left=_moments(segments, at.LEFT_OFF),
         prio_changes=changes,
         threads=tuple(_thread_totals(m, t) for t in columns.threads),
         partitions=_partition_totals(m, columns),
@@ -293,8 +330,14 @@ def _schedule(
     )
 
 
+def _moments(segments: Sequence[Segment], mode: int) -> tuple[Moment, ...]:
+    return tuple(Moment(row.start, row.thread, row.cpu) for row in segments if row.mode == mode)
+
+
 def _thread_totals(m: at.Memory, t: int) -> ThreadTotals:
-    waiting = m[t + at.STATE] == at.READY
+    ready = m[t + at.STATE] == at.READY
+    for_token = m[t + at.STATE] == at.WAITING or m[t + at.HALTED] == at.FOR_TOKEN
+    awaits = t if for_token else m[t + at.AWAITS]
     return ThreadTotals(
         id=m[t + at.ID],
         cpu_ns=m[t + at.CPU_NS],
@@ -311,7 +354,8 @@ def _thread_totals(m: at.Memory, t: int) -> ThreadTotals:
         jobs=m[t + at.JOBS],
         responses_ns=m[t + at.RESPONSES],
         worst_response_ns=m[t + at.WORST_RESPONSE],
-        ready_since=m[t + at.READY_AT] if waiting else None,
+        ready_since=m[t + at.READY_AT] if ready else None,
+        awaits=m[awaits + at.ID] if awaits else None,
     )
 
 

@@ -316,6 +316,12 @@ def test_the_compiled_engines_give_the_same_schedules() -> None:
     left = replace(hog(0, 5), vcpu=True), replace(hog(1, 5), irq_cpu=1)
     halted = Thread(id=0, prio=9, bursts=(Burst(MS, 3 * MS, "h"),), vcpu=True)
     pairs = [Scenario(cpus=2, horizon_ns=90 * MS, threads=row) for row in (left, (halted, left[1]))]
+    serves = Thread(id=1, prio=8, bursts=(Burst(0, 0, "w"), Burst(2 * MS, 0, "r")), noted=True)
+    asks = Thread(
+        id=0, prio=9, bursts=(Burst(MS, 1, "q"), Burst(0, 1, "a"), Burst(MS, 7 * MS, "n")), noted=True
+    )
+    for row in (asks, replace(asks, keeps_cpu=True)):
+        pairs.append(Scenario(cpus=2, horizon_ns=90 * MS, threads=(row, serves)))
     for scenario in (spin_scenario(), *pairs):
         for profile in PROFILES:
             for costs in (Costs(), Costs(switch_ns=900, interrupt_ns=1500)):

@@ -1,6 +1,10 @@
 """What happens from outside or at the end of a burst: wake-ups, calls, tokens, spin locks."""
 
 from hvbuild.machine.engine.layout import (
+    ANSWERED,
+    ASKED,
+    ASKING,
+    AWAITS,
     BLOCKED,
     BURST,
     BURST_END,
@@ -12,17 +16,25 @@ from hvbuild.machine.engine.layout import (
     CPU_SIZE,
     CRITICAL,
     DEAD,
+    DONE,
     EVENT_AT,
     EVENT_SIZE,
     EXACT,
     EXIT_BURST,
     EXITS,
+    FOR_ANSWER,
+    FOR_RELEASE,
+    FOR_TOKEN,
     HALTED,
     HOLDS,
+    ID,
     IO_WAKE,
     IRQ,
     IRQ_CPU,
     JOBS,
+    K_ANSWER,
+    K_ASK,
+    K_AWAIT,
     K_BLOCKING,
     K_EXIT,
     K_HALT,
@@ -35,13 +47,17 @@ from hvbuild.machine.engine.layout import (
     K_WAIT,
     K_WAKE,
     K_YIELD,
+    KEEPS,
     KIND,
+    LATER,
+    LEFT_OFF,
     LOCK_HOLDER,
     LOOP,
     MODE,
     NEW,
     NEW_POLICY,
     NEW_VALUE,
+    NOTED,
     NOW,
     ON,
     OP,
@@ -57,8 +73,12 @@ from hvbuild.machine.engine.layout import (
     RELEASED,
     REMAINING,
     REPLY,
+    REQUESTED,
     RESPONSES,
+    RESUMED,
     RUN,
+    SEG_AT,
+    SEG_SIZE,
     SEQUENCE,
     SLEEP_HEAP,
     SLICE,
@@ -67,7 +87,11 @@ from hvbuild.machine.engine.layout import (
     SPIN_ORDER,
     SPORADIC,
     STATE,
+    THREAD_END,
+    THREAD_FIRST,
+    THREAD_SIZE,
     TICK,
+    TICKET,
     TOKENS,
     TRACING,
     VALUE,
@@ -76,6 +100,7 @@ from hvbuild.machine.engine.layout import (
     WAKE_HEAP,
     WHERE,
     WHO,
+    WOKEN_UP,
     WORK,
     WORST_RESPONSE,
     WORST_WAIT,
@@ -139,12 +164,81 @@ def wake_up(m: Memory) -> None:
         leave_guest(m, c, running)
 
 
+def note(m: Memory, t: int, other: int, what: int) -> None:
+    """Write down, where that is asked for, `what` became of a request of `t`, by or for `other`."""
+    if m[t + NOTED] and m[TRACING]:
+        at = m[SEG_AT]
+        m[at] = m[other + ID]
+        m[at + 1] = m[t + ID]
+        m[at + 2] = m[at + 3] = m[NOW]
+        m[at + 4] = what
+        m[SEG_AT] = at + SEG_SIZE
+
+
 def give_token(m: Memory, t: int, c: int) -> None:
     """Ready `t` if it waits, else leave it a token."""
     if m[t + STATE] == WAITING or m[t + STATE] == REPLY:
+        note(m, t, t, WOKEN_UP)
         ready(m, t, c)
+    elif m[t + HALTED] == FOR_TOKEN:
+        note(m, t, t, WOKEN_UP)
+        end_halt(m, t)
     else:
         m[t + TOKENS] += 1
+
+
+def ask(m: Memory, c: int, t: int, server: int) -> None:
+    """`t`, running on `c`, makes a request of `server`: a token, and a ticket to tell the answer by.
+
+    Of one that has ended the request is lost, unless another follows it and is there already.
+    """
+    ended = 0
+    while m[server + STATE] == DEAD:
+        if m[server + LATER] == 0:
+            return
+        server = m[server + LATER]
+        ended = 1
+    if ended and m[server + STATE] == NEW:
+        return
+    m[server + ASKED] += 1
+    m[t + TICKET] = m[server + ASKED]
+    note(m, server, t, REQUESTED)
+    give_token(m, server, c)
+
+
+def await_answer(m: Memory, c: int, t: int, server: int) -> None:
+    """`t` waits until its last request of `server` is answered, unless it has been."""
+    if m[server + ANSWERED] >= m[t + TICKET]:
+        return
+    m[t + AWAITS] = server
+    if m[t + KEEPS]:
+        keep_halted(m, c, t, FOR_ANSWER)
+    else:
+        block(m, c, ASKING)
+
+
+def answer(m: Memory, c: int, server: int) -> None:
+    """`server` has answered one more request: whoever waited for that one goes on.
+
+    Requests are answered in the order in which they were made, so that a count tells whose it was.
+    """
+    m[server + ANSWERED] += 1
+    note(m, server, server, DONE)
+    for t in range(m[THREAD_FIRST], m[THREAD_END], THREAD_SIZE):
+        if m[t + AWAITS] == server and m[t + TICKET] <= m[server + ANSWERED]:
+            m[t + AWAITS] = 0
+            note(m, t, server, RESUMED)
+            if m[t + HALTED]:
+                end_halt(m, t)
+            else:
+                ready(m, t, c)
+
+
+def keep_halted(m: Memory, c: int, t: int, until: int) -> None:
+    """The guest of `t` halts on `c` without giving it up."""
+    close_segment(m, c)
+    m[t + HALTED] = until
+    start_work(m, c, t)
 
 
 def release_lock(m: Memory, lock: int) -> None:
@@ -193,10 +287,8 @@ def halt_in_place(m: Memory, c: int, t: int, period: int) -> None:
     if m[t + RELEASE] < m[NOW]:
         m[t + RELEASED] = m[t + RELEASE]
         return
-    close_segment(m, c)
-    m[t + HALTED] = 1
     heap_push(m, m[WAKE_HEAP], t, m[t + RELEASE])
-    start_work(m, c, t)
+    keep_halted(m, c, t, FOR_RELEASE)
 
 
 def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
@@ -220,6 +312,8 @@ def block_for(m: Memory, c: int, t: int, kind: int, value: int) -> None:
         m[t + TOKENS] -= 1
         m[t + RELEASED] = m[NOW]
         start_work(m, c, t)
+    elif m[t + KEEPS]:
+        keep_halted(m, c, t, FOR_TOKEN)
     else:
         block(m, c, WAITING if kind == K_WAIT else REPLY)
 
@@ -232,6 +326,12 @@ def perform(m: Memory, c: int, t: int, kind: int, value: int) -> None:
         yield_cpu(m, c)
     elif kind == K_POST:
         give_token(m, value, c)
+    elif kind == K_ASK:
+        ask(m, c, t, value)
+    elif kind == K_AWAIT:
+        await_answer(m, c, t, value)
+    elif kind == K_ANSWER:
+        answer(m, c, t)
     elif kind == K_HALT:
         halt_in_place(m, c, t, value)
     elif kind == K_UNLOCK:
@@ -290,6 +390,10 @@ def end_thread(m: Memory, t: int, c: int) -> None:
     One that runs leaves its own CPU at once, whichever it is; `c` is the CPU in the kernel otherwise.
     """
     where = m[t + ON]
+    if m[t + AWAITS]:
+        note(m, t, m[t + AWAITS], LEFT_OFF)
+    elif m[t + STATE] == WAITING or m[t + HALTED] == FOR_TOKEN:
+        note(m, t, t, LEFT_OFF)
     if where:
         block(m, where, DEAD)
     elif m[t + STATE] == READY:
@@ -303,6 +407,8 @@ def end_thread(m: Memory, t: int, c: int) -> None:
     heap_remove(m, m[WAKE_HEAP], t)  # one that halts in place runs, and waits for a time
     remove_post(m, t)
     m[t + STATE] = DEAD
+    m[t + HALTED] = 0
+    m[t + AWAITS] = 0
     for burst in range(m[t + BURST_FIRST], m[t + BURST_END], BURST_SIZE):
         if m[burst + KIND] == K_LOCK and m[m[burst + VALUE] + LOCK_HOLDER] == t:
             release_lock(m, m[burst + VALUE])

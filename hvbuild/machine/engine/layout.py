@@ -179,9 +179,16 @@ HOLDS = 59  # spin locks held
 IRQ = 60  # the CPU record that takes the interrupt which wakes it
 VCPU = 61  # 1: its guest work is left when its CPU takes an interrupt
 INTERRUPTED = 62  # how often it was
-HALTED = 63  # 1: halted in place
+HALTED = 63  # halted in place, for what: see below
 HALT_NS = 64
-THREAD_SIZE = 65
+KEEPS = 65  # 1: it holds its CPU while it waits for a token or an answer
+NOTED = 66  # 1: the times of its requests and answers are written down
+ASKED = 67  # requests made of it
+ANSWERED = 68  # requests that it has answered
+TICKET = 69  # which request of the thread that it asked last was its own
+AWAITS = 70  # the thread whose answer it waits for, or 0
+LATER = 71  # the thread that follows it when it has ended, or 0
+THREAD_SIZE = 72
 
 # states
 NEW = 0
@@ -191,6 +198,12 @@ BLOCKED = 3
 REPLY = 4
 DEAD = 5
 WAITING = 6  # for a token
+ASKING = 7  # for an answer
+
+# what a thread that halted in place waits for
+FOR_RELEASE = 1
+FOR_TOKEN = 2
+FOR_ANSWER = 3
 
 # policies
 FIFO = 0
@@ -227,6 +240,9 @@ K_LOCK = 8  # k: take spin lock VALUE, spinning while it is held
 K_UNLOCK = 9  # u: give it back
 K_EXIT = 10  # the list has ended
 K_HALT = 11  # h: halt in place until the next periodic release: the CPU is held, no work is done
+K_ASK = 12  # q: make a request of thread VALUE
+K_AWAIT = 13  # a: wait until thread VALUE has answered the last request made of it
+K_ANSWER = 14  # r: the request that was taken last is answered
 
 # modes of a segment
 GUEST = 0
@@ -235,8 +251,14 @@ SPINNING = 2
 SWITCH = 3  # context switch, migration, interrupt between CPUs
 HOLDING = 4  # guest work while holding a spin lock
 WAKE = 5  # no segment: an interrupt for the thread at this time
-HALTING = 7  # a guest halted in place
 INTERRUPT = 6  # an interrupt of the host while the vCPU ran: out of its guest and in again
+HALTING = 7  # a guest halted in place
+# moments of requests: no segments, and the other thread in place of the CPU
+REQUESTED = 8  # it is asked by the other
+DONE = 9  # it has answered one
+RESUMED = 10  # the answer of the other that it waited for is there
+WOKEN_UP = 11  # the request, or what else it waited for, is there
+LEFT_OFF = 12  # it has ended while it waited for the other, itself: for a token
 
 # --- spin lock
 LOCK_HOLDER = 0
