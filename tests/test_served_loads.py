@@ -1,9 +1,8 @@
-"""A service whose load is to serve guests: what it has to do follows from what they ask of its vdevs."""
+"""A service whose load is to serve guests: it works when they ask something of its vdevs."""
 
 from pathlib import Path
 from typing import Any
 
-import pytest
 from command_line import say
 from simulated_stacks import guest, simulated, stack, write
 
@@ -34,20 +33,30 @@ def served(place: Path, *words: object) -> dict[str, Any]:
 
 
 def test_a_service_does_what_guests_ask_of_its_vdevs(tmp_path: Path) -> None:
-    """Five requests of 100 us at once, as often as the guest asks that asks most often."""
+    """Two requests in each 10 ms and three in each 20 ms, 100 us each: 35 in 100 ms."""
     row = served(bench(tmp_path))
 
-    assert row["activations"] == 10
-    assert row["observed_share"] == pytest.approx(5 * 0.1 / 10, rel=0.02)
+    assert row["activations"] == row["completed"] == 35
+    assert row["observed_cpu_ns"] == 3_500_000
     assert row["allowed_response_ns"] == 5_000_000
+
+
+def test_requests_wait_for_each_other(tmp_path: Path) -> None:
+    """On boards without costs: `a` asks at 1/3 and 2/3 of its millisecond, `b` at 1/4, 2/4 and 3/4."""
+    place = bench(tmp_path, "{pattern: served, work: 400us, bound: 5ms}")
+    text = (place / "stack.yaml").read_text().replace("board: bench", "board: free")
+    (place / "stack.yaml").write_text(text)
+    row = served(place)
+
+    # asked at 250, 333, 500, 667 and 750 us: the last is answered 250 + 5 * 400 us from the start
+    assert row["observed_response_ns"] == 250_000 + 5 * 400_000 - 750_000
 
 
 def test_a_workload_of_the_guests_changes_what_is_served(tmp_path: Path) -> None:
     quiet = "workloads:\n  - {name: quiet, demands: {a: {pattern: idle}}}\n"
     row = served(bench(tmp_path, more=quiet), "--workload", "quiet")
 
-    assert row["activations"] == 5
-    assert row["observed_share"] == pytest.approx(3 * 0.1 / 20, rel=0.02)
+    assert row["activations"] == 15
 
 
 def test_a_service_that_nobody_asks_rests(tmp_path: Path) -> None:
@@ -63,10 +72,9 @@ def test_a_certificate_names_the_load_that_it_came_to(tmp_path: Path) -> None:
 
     assert certified.code == 0, certified.out
     assert '"bound":"5000000"' in text
-    assert '"pattern":"sporadic"' in text
-    assert '"period":"10000000"' in text
-    assert '"work":"500000"' in text
-    assert "what guests ask of its vdevs in one activation each, at once" in text
+    assert '{"period":"10000000","requests":2,"through":["a/0"]}' in text
+    assert '{"period":"20000000","requests":3,"through":["b/0"]}' in text
+    assert '{"name":"exchange: priority","source":"assumed: as told by pulses, ' in text
 
 
 def test_a_served_load_without_work_is_refused(tmp_path: Path) -> None:
@@ -76,9 +84,9 @@ def test_a_served_load_without_work_is_refused(tmp_path: Path) -> None:
     assert "error[HV1034]: the load of service `blk` is `served` and has no `work`" in answer.out
 
 
-def test_only_a_service_serves(tmp_path: Path) -> None:
+def test_a_vcpu_that_serves_takes_what_another_guest_brings(tmp_path: Path) -> None:
     text = stack(guest("a", "{sched: 10r}", SERVED, 0x80000000))
     answer = say("check", write(tmp_path, text), "--format", "line")
 
     assert answer.code == 1
-    assert "error[HV1033]: the load of guest `a` is `served`, and only a service serves vdevs" in answer.out
+    assert "error[HV1034]: the load of guest `a` is `served` and has no operation that another" in answer.out

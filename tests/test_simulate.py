@@ -766,6 +766,6 @@ def test_a_load_that_rests_is_not_run() -> None:
     )
     terms = Terms(costs=free_table())
 
-    assert load_of(thread, terms, 0, 1000) is None
-    assert load_of(replace(thread, demand=Demand(pattern="idle")), terms, 0, 1000) is None
-    assert load_of(replace(thread, demand=Demand(pattern="busy")), terms, 0, 1000) is not None
+    assert load_of(thread, terms, 0, 1000, {}) is None
+    assert load_of(replace(thread, demand=Demand(pattern="idle")), terms, 0, 1000, {}) is None
+    assert load_of(replace(thread, demand=Demand(pattern="busy")), terms, 0, 1000, {}) is not None

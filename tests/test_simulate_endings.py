@@ -12,6 +12,7 @@ MS = 1_000_000
 SECOND = 1000 * MS
 LOAD = "{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms}"
 BUSY = "{pattern: busy}"
+STUCK = "{pattern: periodic, period: 100s, work: 90s, bound: 100s}"  # an activation that is never done
 DOG = "      - {{name: dog, type: wdt-sp805, loc: auto{}}}\n"
 
 
@@ -180,7 +181,7 @@ def test_it_is_back_after_the_pause_and_its_boot(tmp_path: Path) -> None:
 
 def test_a_guest_that_comes_back_to_a_calm_pcpu_stays(tmp_path: Path) -> None:
     """The rival's guest is ended, too, and for good: the other does its work from then on."""
-    rival = watched("b", "{sched: 20r, runmask: [1]}", BUSY)
+    rival = watched("b", "{sched: 20r, runmask: [1]}", STUCK)
     text = stack(watched("a", "{sched: 10r, runmask: [1]}", LOAD, restart="always"), rival, board="free")
     data = simulated(write(tmp_path, text), "--until", "4s")
     first, second = data["endings"]
@@ -224,7 +225,7 @@ def test_an_end_that_the_end_of_another_averts_is_none(tmp_path: Path) -> None:
     """`a`, kicked at 0.4 s, would end at 2.4 s, but the end of `b` at 2 s lets it work again."""
     load = "{pattern: periodic, period: 100s, work: 300ms, bound: 9s}"
     brief = guest("c", "{sched: 30f, runmask: [1]}", load, 0x80000000)
-    text = stack(watched("a", SHARED, SLOW), watched("b", SHARED, BUSY), brief, board="free")
+    text = stack(watched("a", SHARED, SLOW), watched("b", SHARED, STUCK), brief, board="free")
     data = simulated(write(tmp_path, text), "--until", "6s")
 
     assert [(row["guest"], row["at_ns"]) for row in data["endings"]] == [("b", 2 * SECOND)]
@@ -279,3 +280,80 @@ def test_the_compiled_engine_ends_guests_alike(tmp_path: Path) -> None:
     place = write(tmp_path, trio("on-failure").replace("board: free", "board: bench"))
 
     assert simulated(place, "--until", "6s") == simulated(place, "--until", "6s", "--fast")
+
+
+@pytest.mark.parametrize(
+    ("rival", "ended"), [("{sched: 9r, runmask: [1]}", []), ("{sched: 20r, runmask: [1]}", ["a"])]
+)
+def test_a_busy_guest_kicks_while_it_has_its_pcpu(tmp_path: Path, rival: str, ended: list[str]) -> None:
+    other = guest("b", rival, BUSY, 0x80000000)
+    place = write(tmp_path, stack(watched("a", "{sched: 10r, runmask: [1]}", BUSY), other, board="free"))
+
+    assert [row["guest"] for row in simulated(place, "--until", "3s")["endings"]] == ended
+
+
+DISK = '      - {name: disk, type: virtio-blk, loc: 0x1c0d0000, intr: "gic:41", hostdev: /dev/x, load: %s}\n'
+HOST = "  services:\n    - {name: blk, command: devb-x, wait_for: [/dev/x]}\n"
+
+
+def net(number: int) -> str:
+    mac = f'"02:00:00:00:00:0{number}"'
+    return (
+        f'      - {{name: net, type: virtio-net, loc: 0x1c0e0000, intr: "gic:42", peer: auto, mac: {mac}}}\n'
+    )
+
+
+def test_the_threads_of_its_vdevs_end_and_come_back_with_a_guest(tmp_path: Path) -> None:
+    """Guest `a` waits for its disk, whose thread a rival starves; what is sent to it then is lost."""
+    serving = "{pattern: served, work: 1ms, bound: 5ms}"
+    asks = "{pattern: periodic, period: 100ms, work: 1ms, bound: 100ms, operations: {disk.request: 1}"
+    takes = "{pattern: served, work: 2ms, bound: 9ms, operations: {net.receive: 1}}"
+    sends = "{pattern: periodic, period: 100ms, work: 1ms, bound: 9ms, operations: {net.send: 1}}"
+    cpus = "{sched: 10r, runmask: [1]}\n{sched: 10r, runmask: [3], load: " + takes + "}"
+    text = stack(
+        guest("a", cpus, asks + ", awaits: [disk.request]}", 0x80000000)
+        + DOG.format("")
+        + DISK % serving
+        + net(1)
+        + "    launch: {sched: 15r, cpus: [2], restart: always}\n",
+        guest("b", "{sched: 20r, runmask: [2]}", BUSY, 0x88000000),
+        guest("c", "{sched: 10r, runmask: [0]}", sends, 0x90000000) + net(2),
+        board="free",
+        host=HOST,
+        more="links:\n  - {name: ac, between: [a.net, c.net]}\n",
+    )
+    data = simulated(write(tmp_path, text), "--until", "9s")
+    at = [(row["at_ns"], row["up_again_ns"]) for row in data["endings"]]
+
+    (story, *_) = (row["story"] for row in data["findings"] if row["kind"] == "watchdog ran out")
+    assert at == [(time * SECOND, (time + 1) * SECOND) for time in (2, 5, 8)]
+    assert "it waits for `a.disk` from 0.5 ms to 2000 ms" in story
+    # asked once in each life, never answered
+    assert (of(data, "a.disk")["activations"], of(data, "a.disk")["completed"]) == (3, 0)
+    # 20 packets in each life, and of those in between none
+    assert of(data, "a/1")["completed"] == 60
+    assert of(data, "c/0")["completed"] == 90
+
+
+def test_a_guest_that_is_answered_again_goes_on_in_its_second_life(tmp_path: Path) -> None:
+    """The rival of its disk's thread is ended by a watchdog of its own, before `a` is back."""
+    serving = "{pattern: served, work: 1ms, bound: 5ms}"
+    asks = "{pattern: periodic, period: 100ms, work: 1ms, bound: 100ms, operations: {disk.request: 1}"
+    text = stack(
+        guest("a", "{sched: 10r, runmask: [1]}", asks + ", awaits: [disk.request]}", 0x80000000)
+        + DOG.format("")
+        + DISK % serving
+        + "    launch: {sched: 15r, cpus: [2], restart: always}\n",
+        watched("b", "{sched: 20r, runmask: [2]}", STUCK),
+        host=HOST,
+        board="free",
+    )
+    data = simulated(write(tmp_path, text), "--until", "5s")
+
+    assert sorted((row["guest"], row["at_ns"]) for row in data["endings"]) == [
+        ("a", 2 * SECOND),
+        ("b", 2 * SECOND),
+    ]
+    # back at 3 s: a request each 100 ms, each answered after 1 ms
+    assert (of(data, "a.disk")["activations"], of(data, "a.disk")["completed"]) == (21, 20)
+    assert of(data, "a/0")["completed"] == 20

@@ -61,10 +61,14 @@ def packed(numbers: tuple[int, ...], parts: tuple[int, ...]) -> int:
 def drawn(value: int, thread: HostThread, tick: int) -> Drawn:
     """What `value` means for `thread`: a phase of its period, moved onto or beside a tick, less work, gaps.
 
+    When a thread that serves works is up to others.
+
     Releases a nanosecond before, at and after a tick are where budgets, slices and sleeps change sides.
     """
     phase, fine, less, gap = split(value, THREAD_PARTS)
     demand = thread.demand
+    if demand is not None and demand.serves:
+        return Drawn(start_ns=0, work_ns=max(1, int(demand.work or 0) >> less), period_ns=0)
     if demand is None or demand.period is None or demand.work is None:
         return Drawn(start_ns=_beside_tick(phase * tick // 16, fine, tick), work_ns=0, period_ns=0)
     burst = max(1, demand.burst)

@@ -11,6 +11,7 @@ from hvbuild.certify.playing import (
     ScheduleRun,
     busy_part,
     horizon_of,
+    places_of,
     play,
     regular_part,
     waits_by,
@@ -67,8 +68,10 @@ def _setting(ground: Ground, values: Mapping[str, int]) -> tuple[str, tuple[Host
 
 def _regular(ground: Ground, threads: tuple[HostThread, ...], values: Mapping[str, int]) -> list[Part]:
     tick = int(ground.system.host.tick)
+    places = places_of(threads)
     return [
-        regular_part(ground, thread, drawn(values.get(thread.name, 0), thread, tick)) for thread in threads
+        regular_part(ground, thread, drawn(values.get(thread.name, 0), thread, tick), places)
+        for thread in threads
     ]
 
 
@@ -103,12 +106,28 @@ def lock_run(ground: Ground, run: Run, fast: bool = False) -> ScheduleRun:
 def _locking(part: Part, lock: int, hold: int) -> Part:
     if not part.work_ns:
         return replace(part, bursts=(Burst(1_000_000, lock, "k"), Burst(1_000_000, lock, "u")))
+    if part.thread.errands or part.thread.serves:
+        return replace(part, bursts=_lock_within(part.bursts, lock, hold))
     held = max(1, part.work_ns * (hold + 1) // 16)
     before = max(1, (part.work_ns - held) // 2)
     after = max(1, part.work_ns - held - before)
     waits = waits_by(part.thread)
     bursts = (Burst(before, lock, "k"), Burst(held, lock, "u"), Burst(after, part.period_ns, waits))
     return replace(part, bursts=bursts, work_ns=before + held + after)
+
+
+def _lock_within(bursts: tuple[Burst, ...], lock: int, hold: int) -> tuple[Burst, ...]:
+    """`bursts` with the lock held in the middle of the longest stretch: nobody waits for others with it."""
+    place = max(range(len(bursts)), key=lambda number: bursts[number].run_ns)
+    whole = bursts[place]
+    held = min(whole.run_ns, max(1, whole.run_ns * (hold + 1) // 16))
+    before = (whole.run_ns - held) // 2
+    cut = (
+        replace(whole, run_ns=before, value=lock, kind="k"),
+        replace(whole, run_ns=held, value=lock, kind="u"),
+        replace(whole, run_ns=whole.run_ns - before - held),
+    )
+    return (*bursts[:place], *cut, *bursts[place + 1 :])
 
 
 # --- one guest misbehaves ---------------------------------------------------------------------------------
@@ -202,10 +221,11 @@ def partition_run(ground: Ground, run: Run, fast: bool = False) -> ScheduleRun:
     """Every vCPU is always ready: each partition wants all it can get."""
     values = dict(run)
     tick = int(ground.system.host.tick)
+    places = places_of(ground.threads)
     parts = [
         busy_part(thread, drawn(values.get(thread.name, 0), thread, tick).start_ns % (8 * tick))
         if thread.is_vcpu
-        else regular_part(ground, thread, drawn(0, thread, tick))
+        else regular_part(ground, thread, drawn(0, thread, tick), places)
         for thread in ground.threads
     ]
     return play(ground, run, "full load", parts, horizon=3 * _PARTITION_WINDOW, fast=fast)

@@ -7,11 +7,12 @@ from hvbuild.certify.places import named_path
 from hvbuild.certify.subject import Subject
 from hvbuild.certify.terms import Terms, terms_of
 from hvbuild.machine.claims import Claim
+from hvbuild.machine.exchange import host_threads, under
 from hvbuild.machine.guestmemory import GuestMemory
 from hvbuild.machine.memory import MachineMemory, MemoryTerms, build_memory
 from hvbuild.machine.profiles import PROFILES, Profile, profile
 from hvbuild.machine.schedule import Costs
-from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, host_threads, titled, under
+from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, titled
 from hvbuild.model.guest import Demand
 from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.model.plan import GuestPlan, Plan
@@ -73,12 +74,18 @@ class Ground:
         return Costs(interrupt_ns=self.terms["host-interrupt"])
 
     def overhead_ns(self, thread: HostThread) -> int:
-        """Host time of each job of `thread` besides its work: exits, switches there and back, moves."""
+        """Host time of each job of `thread` besides its work: exits, switches there and back, moves.
+
+        Each wait for others in the middle costs the same switches, and a vCPU the exit of its halt.
+        """
         terms = self.terms
         demand = thread.demand
-        exits = _exits_ns(thread, demand, terms) * max(1, demand.burst) if demand is not None else 0
+        burst = max(1, demand.burst) if demand is not None else 1
+        exits = _exits_ns(thread, demand, terms) * burst if demand is not None else 0
         moves = terms["migration"] if len(thread.cpus) > 1 else 0
-        return exits + 2 * terms["context-switch"] + terms["ipi"] + moves
+        away = 2 * terms["context-switch"] + terms["ipi"] + moves
+        waits = thread.waits * burst
+        return exits + away + waits * (away + (terms["halt-exit"] if thread.is_vcpu else 0))
 
     def planned(self, index: int) -> GuestPlan | None:
         """The plan of VM number `index`, None for a VM that nobody planned."""

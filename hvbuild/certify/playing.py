@@ -8,7 +8,8 @@ from hvbuild.certify.ground import Ground
 from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
 from hvbuild.machine.scenario import Burst
 from hvbuild.machine.schedule import GUEST, HOLDING, HOST, SPINNING, Schedule, Segment, simulate
-from hvbuild.machine.threads import HostThread
+from hvbuild.machine.threads import Errand, HostThread
+from hvbuild.model.guest import Demand
 
 # What counts as work done: guest code, with a lock or without, and the host's part of it.
 WORKING = (GUEST, HOST, HOLDING)
@@ -67,25 +68,62 @@ class AttackRun:
         return next((run for run in self.runs if run.attack == attack), None)
 
 
-def regular_part(ground: Ground, thread: HostThread, how: Drawn) -> Part:
-    """The thread under its declared load; one without a load or idle stays away, a busy one never rests."""
+def regular_part(ground: Ground, thread: HostThread, how: Drawn, places: Mapping[str, int]) -> Part:
+    """The thread under its declared load; one without a load or idle stays away, a busy one never rests.
+
+    `places` are the numbers of all threads of the run by name: those that it asks for something.
+    """
     demand = thread.demand
     if thread.rests:
         return Part(thread=thread, bursts=(Burst(1, 0, "i"),), loop=False)
-    if demand is None or not how.period_ns:
+    if demand is None or not (how.period_ns or thread.asked):
         return busy_part(thread, how.start_ns)
     host = ground.overhead_ns(thread)
-    waits = waits_by(thread)
-    bursts: tuple[Burst, ...] = (Burst(how.work_ns + host, how.period_ns, waits),)
-    if demand.accesses or demand.uses:
-        bursts = (Burst(how.work_ns, 0, "c"), Burst(host, how.period_ns, waits, host=True))
     return Part(
         thread=thread,
-        bursts=bursts,
+        bursts=_bursts(thread, demand, how, host, places),
         start_ns=how.start_ns,
         work_ns=how.work_ns + host,
         period_ns=how.period_ns,
     )
+
+
+def _bursts(
+    thread: HostThread, demand: Demand, how: Drawn, host: int, places: Mapping[str, int]
+) -> tuple[Burst, ...]:
+    """One job: its work and the host's, cut evenly where it asks others, between its wait and its end."""
+    opening = (Burst(0, 0, "w"),) if thread.serves else ()
+    ending = ("r", 0) if thread.serves else (waits_by(thread), how.period_ns)
+    operations = [one for errand in thread.errands for one in _operations(errand, demand, places)]
+    if not demand.accesses and not demand.uses and not operations:
+        kind, value = ending
+        return (*opening, Burst(how.work_ns + host, value, kind))
+    bursts: list[Burst] = []
+    pieces = len(operations) + 1
+    for number, ((kind, value), *following) in enumerate((*operations, (ending,))):
+        work, own = (
+            (number + 1) * whole // pieces - number * whole // pieces for whole in (how.work_ns, host)
+        )
+        bursts += (Burst(work, 0, "c"), Burst(own, value, kind, host=True))
+        bursts += (Burst(0, other, call, host=True) for call, other in following)
+    return (*opening, *bursts)
+
+
+def _operations(
+    errand: Errand, demand: Demand, places: Mapping[str, int]
+) -> list[tuple[tuple[str, int], ...]]:
+    """What the thread does, one after the other, each time that it runs `errand`: ask, and wait."""
+    calls = [("q", places[name]) for name in errand.takers if name in places]
+    if errand.server:
+        calls.append(("q", places[errand.server]))
+    if errand.awaited:
+        calls.append(("a", places[errand.server]) if errand.server else ("w", 0))
+    return [tuple(calls)] * errand.use.count * max(1, demand.burst) if calls else []
+
+
+def places_of(threads: Iterable[HostThread]) -> dict[str, int]:
+    """The number of each thread in a run of `threads` in this order."""
+    return {thread.name: number for number, thread in enumerate(threads)}
 
 
 def waits_by(thread: HostThread) -> str:

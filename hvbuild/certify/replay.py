@@ -1,8 +1,10 @@
 """Counterexamples: written so that anybody can replay them, and read again to be played first."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 from hvbuild.certify.canonical import Json
 from hvbuild.certify.draws import Field, Run
@@ -96,7 +98,25 @@ def bare_scenario(schedule: Schedule) -> Scenario:
     for row in schedule.segments:
         if not row.is_overhead:
             rows.setdefault(row.thread, []).append((row.start, row.end))
-    threads = tuple(_bare(thread, rows.get(thread.id, []), scenario) for thread in scenario.threads)
+    woken: dict[int, list[int]] = {}
+    for moment in sorted((*schedule.resumed, *schedule.woken)):
+        woken.setdefault(moment.thread, []).append(moment.time)
+    asked: dict[int, int] = {}
+    for moment in schedule.requests:
+        asked.setdefault(moment.thread, moment.time)
+    threads = tuple(
+        _bare(
+            _Seen(
+                thread,
+                rows.get(thread.id, []),
+                woken.get(thread.id, []),
+                asked.get(thread.id),
+                totals.ready_since,
+            ),
+            scenario,
+        )
+        for thread, totals in zip(scenario.threads, schedule.threads, strict=True)
+    )
     return Scenario(
         cpus=scenario.cpus,
         horizon_ns=scenario.horizon_ns,
@@ -110,8 +130,22 @@ def bare_scenario(schedule: Schedule) -> Scenario:
     )
 
 
-def _bare(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> Thread:
-    bursts = [Burst(run, away, "i") for run, away in _turns(thread, rows, scenario)]
+class _Seen(NamedTuple):
+    """A thread: when it ran, was woken by others and first asked; since when it is READY at the end."""
+
+    thread: Thread
+    rows: list[tuple[int, int]]
+    woken: list[int]
+    asked: int | None
+    ready_since: int | None
+
+
+def _bare(seen: _Seen, scenario: Scenario) -> Thread:
+    thread = seen.thread
+    bursts = [Burst(run, away, "i") for run, away in _turns(seen, scenario)]
+    start = thread.start_ns
+    if any(burst.kind == "r" for burst in thread.bursts):  # one that serves is not there before it is asked
+        start = seen.asked if seen.asked is not None else scenario.horizon_ns
     return Thread(
         id=thread.id,
         prio=thread.prio,
@@ -119,23 +153,24 @@ def _bare(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> Th
         sporadic=thread.sporadic,
         runmask=thread.runmask,
         partition=thread.partition,
-        start_ns=thread.start_ns,
+        start_ns=start,
         bursts=tuple(bursts),
         loop=False,
     )
 
 
-def _turns(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> Iterator[tuple[int, int]]:
+def _turns(seen: _Seen, scenario: Scenario) -> Iterator[tuple[int, int]]:
     """Run time and the wait after it, for each time that the thread blocks."""
+    thread = seen.thread
     period = thread.bursts[-1].value if thread.bursts[-1].kind in ("n", "i") else 0
     absolute = thread.bursts[-1].kind == "n"
     whole = sum(burst.run_ns for burst in thread.bursts)
-    spins = any(burst.kind == "k" for burst in thread.bursts)
+    others = any(burst.kind in "kaw" for burst in thread.bursts)  # it spins, or waits for others
     ran, done, release = 0, 0, thread.start_ns
-    if scenario.speeds or spins or not period:
-        yield from _observed(thread, rows, scenario, period, absolute=absolute)
+    if scenario.speeds or others or not period:
+        yield from _observed(seen, scenario, period, absolute=absolute)
         return
-    for start, end in rows:
+    for start, end in seen.rows:
         at = start
         while at < end:
             step = min(end - at, whole - done)
@@ -151,25 +186,27 @@ def _turns(thread: Thread, rows: list[tuple[int, int]], scenario: Scenario) -> I
     yield ran + scenario.horizon_ns, 0
 
 
-def _observed(
-    thread: Thread, rows: list[tuple[int, int]], scenario: Scenario, period: int, *, absolute: bool
-) -> Iterator[tuple[int, int]]:
-    """As seen from outside: a gap that ends at a release of the thread is a wait, any other a preemption."""
+def _observed(seen: _Seen, scenario: Scenario, period: int, *, absolute: bool) -> Iterator[tuple[int, int]]:
+    """As seen from outside: a gap in which the thread is released or woken is a wait, else a preemption."""
+    if not seen.rows:
+        yield scenario.horizon_ns, 0
+        return
     ran = 0
-    for number, (start, end) in enumerate(rows):
+    for (start, end), (following, _) in pairwise(seen.rows):
         ran += end - start
-        following = rows[number + 1][0] if number + 1 < len(rows) else None
-        woken = _woken(thread, end, following, period, absolute=absolute) if following is not None else None
-        if woken is not None:
-            yield ran, woken - end
+        place = bisect_right(seen.woken, end)
+        back = seen.woken[place] if place < len(seen.woken) and seen.woken[place] <= following else None
+        if back is None:
+            back = _released(seen.thread, end, following, period, absolute=absolute)
+        if back is not None:
+            yield ran, back - end
             ran = 0
-    if not period and not thread.loop and rows:
-        yield max(1, ran), 0
-    else:
-        yield ran + scenario.horizon_ns, 0
+    start, end = seen.rows[-1]
+    blocked = end < scenario.horizon_ns and seen.ready_since is None
+    yield ran + end - start + (0 if blocked else scenario.horizon_ns), 0
 
 
-def _woken(thread: Thread, end: int, following: int | None, period: int, *, absolute: bool) -> int | None:
+def _released(thread: Thread, end: int, following: int | None, period: int, *, absolute: bool) -> int | None:
     """The release between `end` and `following`, None when there is none."""
     if not period or not absolute or following is None:
         return None

@@ -14,6 +14,7 @@ from hvbuild.certify.places import finding_json, place_json
 from hvbuild.certify.property import Property
 from hvbuild.certify.replay import read_counterexample
 from hvbuild.certify.subject import Subject
+from hvbuild.machine.exchange import CONVENTIONS
 from hvbuild.version import judging_versions
 
 
@@ -157,6 +158,13 @@ def loads_of(ground: Ground) -> list[Json]:
                 if demand.uses:
                     row["operations"] = {use.spelled: use.count for use in demand.uses}
                     row["back_end"] = str(int(demand.back_end or 0))
+                if demand.awaits:
+                    row["awaits"] = list(demand.awaits)
+                if thread.serves:
+                    row["asked"] = [
+                        {"requests": row.count, "period": str(row.period), "through": list(row.through)}
+                        for row in thread.asked
+                    ]
             rows.append(row)
     return rows
 
@@ -172,14 +180,17 @@ def assumptions_of(ground: Ground) -> list[Json]:
         if thread.demand is None and not thread.is_vcpu:
             source = "the stack says nothing of its load"
             rows.append({"name": f"load of {thread.name}", "value": "none", "source": source})
-        elif thread.serving is not None:
-            value = "what guests ask of its vdevs in one activation each, at once"
-            source = "declared as served; when each is asked within an activation is left out"
+        elif thread.serves:
+            value, source = "as much as is asked of it, as listed", "declared as served"
             rows.append({"name": f"load of {thread.name}", "value": value, "source": source})
         elif thread.demand is not None and thread.demand.assumed:
             rows.append(
                 {"name": f"load of {thread.name}", "value": "as listed", "source": thread.demand.assumed}
             )
+    if any(thread.errands for thread in ground.threads):
+        rows += [
+            {"name": f"exchange: {row.name}", "value": row.value, "source": row.source} for row in CONVENTIONS
+        ]
     for guest in ground.memory.guests:
         for remark in guest.remarks:
             rows.append(

@@ -2,7 +2,7 @@
 
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.playing import ScheduleRun
-from hvbuild.machine.course import course, main_blocker, remedy
+from hvbuild.machine.course import course, hindrance
 from hvbuild.machine.parts import Job, Part
 from hvbuild.units import duration_text
 from hvbuild.units import milliseconds as ms
@@ -15,19 +15,18 @@ def lateness(run: ScheduleRun, part: Part, job: Job, bound: int) -> Finding:
     took = (
         f"is done {ms(end - job.released)} later" if job.done is not None else "is not done when the run ends"
     )
-    blocker = main_blocker(run, part, job.released, end)
-    place, change = remedy(part, blocker)
+    found = hindrance(run, part, job.released, end)
     return Finding(
         what=f"`{thread.name}` {took}, {duration_text(bound)} are allowed{_circumstance(run)}",
-        place=place,
-        others=((blocker.thread.sched_origin, f"`{blocker.thread.name}` runs instead"),) if blocker else (),
+        place=found.place,
+        others=found.other,
         story=(
             *_opening(run),
             f"{thread.spelled} has work at {ms(job.released)}",
             *course(run, part, job.released, end),
             f"it {took}; its bound is {duration_text(bound)}",
         ),
-        change=change,
+        change=found.change,
         numbers=(("response ns", end - job.released), ("bound ns", bound)),
     )
 
@@ -37,20 +36,19 @@ def waiting(run: ScheduleRun, part: Part, since: int, length: int, bound: int) -
     thread = part.thread
     cut = since + length >= run.horizon
     ended = "still waits when the run ends" if cut else f"runs again {ms(length)} later"
-    blocker = main_blocker(run, part, since, since + length)
-    place, change = remedy(part, blocker)
+    found = hindrance(run, part, since, since + length)
     return Finding(
         what=f"`{thread.name}` waits {ms(length)} for a pCPU, {duration_text(bound)} are "
         f"allowed{_circumstance(run)}",
-        place=place,
-        others=((blocker.thread.sched_origin, f"`{blocker.thread.name}` runs instead"),) if blocker else (),
+        place=found.place,
+        others=found.other,
         story=(
             *_opening(run),
             f"{thread.spelled} is ready at {ms(since)}",
             *course(run, part, since, since + length),
             f"it {ended}; its bound is {duration_text(bound)}",
         ),
-        change=change,
+        change=found.change,
         numbers=(("wait ns", length), ("bound ns", bound)),
     )
 

@@ -74,6 +74,12 @@ def terms_of(board: Board) -> Terms:
         unit="ns",
         source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.INTERRUPT].source}",
     )
+    halt = Term(
+        name="halt-exit",
+        value=exit_ns(exits, Cause.HALT),
+        unit="ns",
+        source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.HALT].source}",
+    )
     host = Term(
         name="host-interrupt",
         value=exit_ns(exits, Cause.HOST_INTERRUPT),
@@ -82,4 +88,4 @@ def terms_of(board: Board) -> Terms:
     )
     times = (Term(name=n, value=costs.ns(n), unit="ns", source=costs.rows[n].source) for n in _TIMES)
     rates = (Term(name=n, value=costs.value(n), unit="bytes/s", source=costs.rows[n].source) for n in _MOVING)
-    return Terms((vdev, interrupt, host, *times, *rates, *_LIMITS), costs)
+    return Terms((vdev, interrupt, halt, host, *times, *rates, *_LIMITS), costs)

@@ -16,6 +16,7 @@ def bind_demand(fields: Fields) -> Demand:
         accesses=node.integer("accesses") or 0,
         uses=_uses(fields.inner("operations")),
         back_end=fields.duration("back_end"),
+        awaits=fields.texts("awaits"),
         spinlock=fields.duration("spinlock"),
         interrupt=node.integer("interrupt"),
         interrupt_cpu=node.integer("interrupt_cpu"),

@@ -46,7 +46,8 @@ from hvbuild.source import Origin, SourceFile
 from hvbuild.units import read_size
 
 VDEV_KEYS = frozenset(
-    {"name", "type", "anonymous", "qvm_name", "spelling", "loc", "intr", "set", "log", "verbatim", "remove"}
+    {"name", "type", "anonymous", "qvm_name", "spelling", "loc", "intr", "set", "log", "load", "verbatim"}
+    | {"remove"}
 )
 _FLAG_KEYS = {"debug": "debug", "dryrun": "dryrun", "fdt_generate": "fdt generate"}
 # An interrupt given as a bare number is a line of the controller that is always there.
@@ -152,6 +153,7 @@ def _vdev(item: Fields) -> Vdev:
         derived=frozenset(option.key for option in options if _is_derived(option)),
         settings=_settings(item),
         loggers=tuple(_logger(logger) for logger in item.each("log")),
+        demand=_demand(item.inner("load")),
         origin=node.origin,
         type_origin=node.origin_of("type"),
         location_origin=node.origin_of("loc"),

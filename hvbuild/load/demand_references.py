@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from hvbuild.diagnostics import Diagnostic
+from hvbuild.load.exchange_references import exchange_faults
 from hvbuild.load.reference_codes import NOTHING_SAID, WRONG_KIND, unknown
 from hvbuild.model.guest import Demand, Guest
 from hvbuild.model.operations import operations_of
@@ -14,12 +15,12 @@ def demand_faults(stack: Stack) -> Iterator[Diagnostic]:
     yield from _workloads(stack)
     yield from _interrupts(stack)
     yield from _operations(stack)
-    yield from _served(stack)
+    yield from exchange_faults(stack)
 
 
 def _workloads(stack: Stack) -> Iterator[Diagnostic]:
     known = [
-        *(name for guest in stack.guests for name in (guest.name, *_vcpu_names(guest))),
+        *(name for guest in stack.guests for name in (guest.name, *_vcpu_names(guest), *_vdev_names(guest))),
         *(service.name for service in stack.host.services),
     ]
     for workload in stack.workloads:
@@ -57,21 +58,6 @@ def _operations(stack: Stack) -> Iterator[Diagnostic]:
             yield from _used_vdevs(guest, demand, where)
 
 
-def _served(stack: Stack) -> Iterator[Diagnostic]:
-    """A load that is served is that of a service, says what one operation takes, and has vdevs to serve."""
-    backed = {service.name: service.backs for service in stack.host.services}
-    own = {id(service.demand): service.backs for service in stack.host.services}
-    for name, where, demand in _demands(stack):
-        if demand.pattern != "served":
-            continue
-        backs = own.get(id(demand), backed.get(name))
-        if backs is None:
-            yield WRONG_KIND.at(demand.origin, f"{where} is `served`, and only a service serves vdevs")
-        elif demand.work is None or not backs:
-            lacks = "`work` for one operation" if demand.work is None else "vdevs: the service `backs` none"
-            yield NOTHING_SAID.at(demand.origin, f"{where} is `served` and has no {lacks}")
-
-
 def _used_vdevs(guest: Guest, demand: Demand, where: str) -> Iterator[Diagnostic]:
     types = {vdev.name: vdev.type for vdev in guest.vdevs}
     for use in demand.uses:
@@ -91,6 +77,9 @@ def _demands(stack: Stack) -> Iterator[tuple[str, str, Demand]]:
             if demand is not None and id(demand) not in seen:
                 seen.add(id(demand))
                 yield guest.name, f"the load of guest `{guest.name}`", demand
+        for vdev in guest.vdevs:
+            if vdev.demand is not None:
+                yield "", f"the load of vdev `{guest.name}.{vdev.name}`", vdev.demand
     for service in stack.host.services:
         if service.demand is not None:
             yield "", f"the load of service `{service.name}`", service.demand
@@ -101,3 +90,8 @@ def _demands(stack: Stack) -> Iterator[tuple[str, str, Demand]]:
 
 def _vcpu_names(guest: Guest) -> list[str]:
     return [f"{guest.name}/{number}" for number in range(max(1, len(guest.vcpus)))]
+
+
+def _vdev_names(guest: Guest) -> list[str]:
+    """The threads of vdevs that have one."""
+    return [f"{guest.name}.{vdev.name}" for vdev in guest.vdevs if vdev.demand is not None]

@@ -57,7 +57,31 @@ NOT_A_COMMAND = Code(
     meaning="A command line has no program, or a quote in it is never closed.",
     source="POSIX shell quoting, by which hvbuild splits commands into words",
 )
-CODES = (UNKNOWN_NAME, NAME_TWICE, LINK_ENDS, WRONG_KIND, NOTHING_SAID, SAID_TWICE, NOT_A_COMMAND)
+ENDLESS_EXCHANGE = Code(
+    code="HV1038",
+    name="endless-exchange",
+    severity=Severity.ERROR,
+    meaning="Loads that work on request make requests of each other in a ring: one would go round for ever.",
+    source="hvbuild: such a load has no end that could be played or bounded",
+)
+TOO_MANY_REQUESTS = Code(
+    code="HV1039",
+    name="too-many-requests",
+    severity=Severity.ERROR,
+    meaning="One activation makes more requests of other threads than are played one by one.",
+    source="hvbuild: each request is a step of its own in a run, and a run has to end",
+)
+CODES = (
+    UNKNOWN_NAME,
+    NAME_TWICE,
+    LINK_ENDS,
+    WRONG_KIND,
+    NOTHING_SAID,
+    SAID_TWICE,
+    NOT_A_COMMAND,
+    ENDLESS_EXCHANGE,
+    TOO_MANY_REQUESTS,
+)
 
 
 def unknown(kind: str, name: str, known: Iterable[str], place: Origin, where: str) -> Diagnostic:

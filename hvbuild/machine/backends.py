@@ -1,102 +1,108 @@
-"""Back ends of virtual devices: who does the work behind a queue, and what each thread then does.
+"""Back ends of virtual devices: what asking them, being brought something and serving does step by step.
 
 A vdev's handler runs in the vCPU thread unless the vdev hands the work to a thread of its own or to a
 service of the host (QNX Hypervisor 7.1, "Tracing": threads of a qvm). Waking and waiting is by tokens of
 the scheduler, so a back end's priority and CPU decide how long a guest waits.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 
 from hvbuild.machine.ending import ENDINGS, Ending, Way
-from hvbuild.machine.exits import operation
-from hvbuild.machine.program import Action, Await, Give, Operate, Serve, TakeInterrupt
-from hvbuild.units import Nanoseconds
-
-
-class Served(StrEnum):
-    """Where the work of a request is done."""
-
-    IN_VCPU = "in the vCPU thread"
-    BY_VDEV = "by a thread of the vdev"
-    BY_SERVICE = "by a service of the host"
-
-
-# Inferred from options: `threads` and `sched` of virtio-blk and -fs, pulses of the serial devices.
-_USUAL: Mapping[str, Served] = MappingProxyType(
-    {
-        "virtio-blk": Served.BY_VDEV,
-        "virtio-net": Served.BY_VDEV,
-        "virtio-fs": Served.BY_VDEV,
-        "virtio-input": Served.BY_VDEV,
-        "virtio-gpu": Served.BY_VDEV,
-    }
+from hvbuild.machine.exits import Cause, operation
+from hvbuild.machine.program import (
+    Action,
+    Answer,
+    Ask,
+    Await,
+    AwaitAnswer,
+    Leave,
+    Operate,
+    Serve,
+    TakeInterrupt,
+    Work,
 )
-
-
-def usually_served(vdev: str) -> Served:
-    """Where a vdev of this type does its work when nothing is said (assumed)."""
-    return _USUAL.get(vdev.removesuffix("-safety"), Served.IN_VCPU)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One request: what the asking vCPU does, what the serving thread does (empty: there is none)."""
-
-    client: tuple[Action, ...]
-    server: tuple[Action, ...] = ()
-
+from hvbuild.model.system import NO_TIME
+from hvbuild.units import Nanoseconds
 
 _NOTIFY = 1  # the register access that starts a request: QueueNotify, data or doorbell register
 
 
-def request(vdev: str, name: str, work: Nanoseconds, served: Served, *, client: int, server: int) -> Exchange:
-    """One `name` on `vdev` whose back end works for `work`; `client` and `server` are thread ids.
-
-    Handed over, the vCPU waits for the answer as a guest's driver does: halted, until the interrupt.
-    """
-    row = operation(vdev, name)
-    if served is Served.IN_VCPU:
-        return Exchange(client=(Operate(vdev=vdev, name=name), Serve(ns=work)))
-    asking: tuple[Action, ...] = (_registers(vdev, min(_NOTIFY, row.registers)), Give(target=server), Await())
-    # the completion interrupt is made pending while the vCPU thread waits; its entrance is that exit's
-    answer: tuple[Action, ...] = (TakeInterrupt(count=1, unmask_early=True),) if row.interrupts else ()
-    rest = row.registers - _NOTIFY
-    acknowledging: tuple[Action, ...] = (_registers(vdev, rest),) if rest > 0 else ()
-    return Exchange(
-        client=(*asking, *answer, *acknowledging),
-        server=(Await(), Serve(ns=work), Give(target=client)),
-    )
-
-
-def _registers(vdev: str, count: int) -> Action:
-    return Operate(vdev=vdev, name="register", count=count)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """Data from one guest to another: sender, the vdev thread between them, receiver."""
+class Order:
+    """One operation `name` of a vCPU on a vdev of type `vdev`, and who is to be told of it.
 
-    sender: tuple[Action, ...]
-    carrier: tuple[Action, ...]
-    receiver: tuple[Action, ...]
+    `server` is the number of the thread that does the work behind it, None where the vCPU thread does:
+    `in_vcpu` ns of it. `takers` are the vCPUs to which it brings something. `in_place`: the guest's halt is
+    no exit.
+    """
+
+    vdev: str
+    name: str
+    server: int | None = None
+    takers: Sequence[int] = ()
+    in_vcpu: Nanoseconds = NO_TIME
+    in_place: bool = False
 
 
-def packet(copy: Nanoseconds, *, carrier: int, receiver: int) -> Transfer:
-    """One packet between virtio-net peers: a notify, a copy by the sender's vdev thread, an interrupt."""
-    return Transfer(
-        sender=(Operate(vdev="virtio-net", name="send"), Give(target=carrier)),
-        carrier=(Await(), Serve(ns=copy), Give(target=receiver)),
-        receiver=(Await(), Operate(vdev="virtio-net", name="receive")),
-    )
+def handed_over(order: Order) -> Iterator[Action]:
+    """The operation done without waiting: its exits, then the threads that it concerns are woken."""
+    yield Operate(vdev=order.vdev, name=order.name)
+    yield from _told(order)
 
 
-def notification(receivers: Sequence[int]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
-    """A shared-memory notification: what the sender does, and what each attached guest does."""
-    wake: tuple[Action, ...] = tuple(Give(target=thread) for thread in receivers)
-    return (Operate(vdev="shmem", name="notify"), *wake), (Await(), Operate(vdev="shmem", name="notified"))
+def awaited(order: Order) -> Iterator[Action]:
+    """The operation done and waited for as a guest's driver does: halted until the interrupt that answers.
+
+    The exits are those of the operation without waiting, and one for the halt.
+    """
+    row = operation(order.vdev, order.name)
+    first = min(_NOTIFY, row.registers)
+    yield Operate(vdev=order.vdev, name="register", count=first)
+    yield from _told(order)
+    if order.server is not None:
+        yield from _halted(order)
+        yield AwaitAnswer(target=order.server)
+    if row.interrupts:
+        # the interrupt is made pending while the vCPU thread waits; its entrance is that exit's
+        yield TakeInterrupt(count=1, unmask_early=True)
+    if row.registers > first:
+        yield Operate(vdev=order.vdev, name="register", count=row.registers - first)
+
+
+def awaited_arrival(order: Order) -> Iterator[Action]:
+    """Waiting, halted, until another guest brings something, and taking it."""
+    yield from _halted(order)
+    yield Await()
+    yield Operate(vdev=order.vdev, name=order.name)
+
+
+def _halted(order: Order) -> Iterator[Action]:
+    if not order.in_place:
+        yield Leave(cause=Cause.HALT)
+
+
+def _told(order: Order) -> Iterator[Action]:
+    if order.in_vcpu:
+        yield Serve(ns=order.in_vcpu)
+    yield from (Ask(target=taker) for taker in order.takers)
+    if order.server is not None:  # last: an answer is told by the request made last
+        yield Ask(target=order.server)
+
+
+def serving(work: Nanoseconds, *, behind: Iterable[int] = (), takers: Iterable[int] = ()) -> Iterator[Action]:
+    """What a thread does that serves: it waits for a request, works, and answers.
+
+    Each thread of `behind` is asked for its part first and waited for; `takers` are woken before the answer.
+    """
+    yield Await()
+    yield Work(ns=work)
+    for server in behind:
+        yield Ask(target=server)
+        yield AwaitAnswer(target=server)
+    yield from (Ask(target=taker) for taker in takers)
+    yield Answer()
 
 
 # What a guest programs is its own; where nobody says, this is what certificates and runs take.

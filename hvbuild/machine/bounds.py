@@ -3,22 +3,27 @@
 While a thread that may run on one pCPU only is ready, that pCPU runs threads of its priority or above
 (QNX: the scheduler picks the highest ready thread allowed there). So what these can ask for in a window
 bounds its wait: Joseph and Pandya 1986 with busy periods for bounds beyond the period (Lehoczky 1990).
+Waiting for others counts as work for who waits, and as being late for who is below (Chen and others 2019,
+"Many suspensions, many problems").
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
+from hvbuild.machine.arrivals import Arrivals, Delays, arrivals_of, waited_for, waiting_askers
+from hvbuild.machine.busyperiods import Request, busy_period, fixed_point, served_period
 from hvbuild.machine.parts import CLOCK_CPU, irq_cpu_of
 from hvbuild.machine.setting import Setting
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
 
-# Jobs of one busy period that are looked at before it is taken as endless.
-_JOBS = 512
+PROMPT: Delays = MappingProxyType({})
+"""Where nobody asks, serves or waits for others."""
 
-Request = Callable[[int], int]
-"""Nanoseconds of one pCPU that a thread can ask for in a window of so many nanoseconds."""
+# Nobody waits so long for an answer, ns: what has not come then is taken as never coming.
+_LONG = 1_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +52,28 @@ def _period(thread: HostThread) -> int:
     return int(demand.period) * max(1, demand.burst) if demand is not None and demand.period else 0
 
 
-def _regular(cost: int, period: int, window: int) -> int:
-    return -(-window // period) * cost
+def _regular(cost: int, period: int, late: int, window: int) -> int:
+    return -(-(window + late) // period) * cost
+
+
+def _asked_for(cost: int, arrivals: Arrivals, late: int, window: int) -> int:
+    return arrivals.within(window + late) * cost
+
+
+def _own_request(setting: Setting, thread: HostThread, cpu: int, delays: Delays) -> Request | None:
+    """What the declared load of `thread` asks for on `cpu`; None: without end."""
+    if thread.halts_in_place:
+        return None
+    # one that waits for others in the middle may have put off as much as its whole response
+    late = delays.get(thread.name) if thread.waits else 0
+    if late is None:
+        return None
+    cost = cost_ns(setting, thread, cpu)
+    if thread.serves:
+        arrivals = arrivals_of(thread, delays)
+        return partial(_asked_for, cost, arrivals, late) if arrivals is not None else None
+    period = _period(thread)
+    return partial(_regular, cost, period, late) if period else None
 
 
 def _server(budget: int, period: int, refills: int, window: int) -> int:
@@ -121,6 +146,7 @@ def request_of(
     threads: Iterable[HostThread],
     *,
     trusting: bool = True,
+    delays: Delays = PROMPT,
 ) -> Request | None:
     """What `thread` can ask for on `cpu` at `level` or above; None: without end.
 
@@ -131,8 +157,7 @@ def request_of(
     server: Request | None = None
     if isinstance(sched, Sporadic) and sched.low_priority < level:
         server = server_request(setting, thread, threads, trusting=trusting)
-    period = 0 if thread.halts_in_place else _period(thread)
-    regular = partial(_regular, cost_ns(setting, thread, cpu), period) if period else None
+    regular = _own_request(setting, thread, cpu, delays)
     if server is None:
         return regular
     if regular is None or not trusting:
@@ -147,9 +172,14 @@ def response_bound(
     *,
     trusting: bool = True,
     more: Iterable[Request] = (),
+    delays: Delays = PROMPT,
 ) -> Bound:
-    """The worst response of a pinned `thread` among `threads`; `more` is asked for besides."""
-    reason = _unprovable(setting, thread)
+    """The worst response of a pinned `thread` among `threads`; `more` is asked for besides.
+
+    That of a thread that serves counts from a request. `delays` are the responses of those that ask, serve or
+    wait.
+    """
+    reason = _unprovable(setting, thread, delays)
     if reason:
         return Bound(response_ns=None, reason=reason)
     (cpu,) = thread.cpus
@@ -157,23 +187,63 @@ def response_bound(
     requests = list(more)
     everybody = tuple(threads)
     who: list[str] = []
-    exact = not requests
+    exact = not requests and not thread.waits and not thread.serves
     for other in everybody:
         if other.name == thread.name or cpu not in other.cpus or other.priority < level:
             continue
         if other.rests:
             continue
-        request = request_of(setting, other, cpu, level, everybody, trusting=trusting)
+        request = request_of(setting, other, cpu, level, everybody, trusting=trusting, delays=delays)
         who.append(other.name)
         if request is None:
-            endless = other.priority > level
-            reason = "" if endless else f"`{other.name}` of equal priority never rests"
-            return Bound(response_ns=None, exact=endless, who=(other.name,), reason=reason)
+            return _endless(other, level)
         requests.append(request)
         plain = other.cpus == thread.cpus and other.priority > level and not isinstance(other.sched, Sporadic)
-        exact = exact and plain
-    worst = _busy_period(cost_ns(setting, thread, cpu), _period(thread), requests)
-    return Bound(response_ns=worst, exact=exact, who=tuple(who))
+        exact = exact and plain and not other.waits and not other.serves
+    cost = cost_ns(setting, thread, cpu) + (waited_for(thread, delays) or 0)
+    if not thread.serves:
+        worst = busy_period(cost, _period(thread), requests)
+        return Bound(response_ns=worst, exact=exact, who=tuple(who))
+    alone = all(other.priority > level for other in everybody if other.name in who)
+    worst, reason = _served(thread, everybody, cost, requests, arrivals_of(thread, delays), alone=alone)
+    return Bound(response_ns=worst, who=tuple(who), reason=reason)
+
+
+def _served(
+    thread: HostThread,
+    threads: tuple[HostThread, ...],
+    cost: int,
+    requests: list[Request],
+    arrivals: Arrivals | None,
+    *,
+    alone: bool,
+) -> tuple[int | None, str]:
+    """The longest from a request of `thread` to its answer, or why there is none: the less of two bounds.
+
+    By when requests arrive; and where all who ask wait for the answer, so that each has one request at most
+    before it, by how many they are. The latter needs `thread` to be `alone` at its priority on its pCPU: what
+    runs when a request comes then began with no work of `thread` after it.
+    """
+    found = []
+    if arrivals is not None:
+        found.append(served_period(cost, arrivals, requests))
+    askers = waiting_askers(thread, threads) if alone else 0
+    if askers:
+        found.append(fixed_point(askers * cost, requests, limit=1000 * askers * cost + _LONG))
+    known = [worst for worst in found if worst is not None]
+    if known:
+        return min(known), ""
+    return None, "" if arrivals is not None else "those who ask it may be late without end"
+
+
+def _endless(other: HostThread, level: int) -> Bound:
+    """What is left to say where no end is known of what `other` asks for."""
+    if not other.halts_in_place and (other.waits or other.serves):
+        reason = f"`{other.name}` depends on others that may be late without end"
+        return Bound(response_ns=None, who=(other.name,), reason=reason)
+    endless = other.priority > level
+    reason = "" if endless else f"`{other.name}` of equal priority never rests"
+    return Bound(response_ns=None, exact=endless, who=(other.name,), reason=reason)
 
 
 def interruptions(setting: Setting, threads: Iterable[HostThread], cpu: int, cost: int) -> Iterator[Request]:
@@ -191,36 +261,15 @@ def turns(period: int, cost: int, window: int) -> int:
     return (-(-window // period) + 1) * cost
 
 
-def _unprovable(setting: Setting, thread: HostThread) -> str:
+def _unprovable(setting: Setting, thread: HostThread, delays: Delays) -> str:
     if len(thread.cpus) != 1 or not thread.cpus <= set(range(setting.cpus)):
         return "it may run on several pCPUs"
     if isinstance(thread.sched, Sporadic):
         return "it is sporadic itself"
-    if not _period(thread):
+    if not _period(thread) and not thread.asked:
         return "its load has no period"
+    if waited_for(thread, delays) is None:
+        return "it waits for others that may be late without end"
     if setting.system.host.partitions and setting.profile.partitions:
         return "partitions divide the pCPUs"
     return ""
-
-
-def _busy_period(cost: int, period: int, requests: list[Request]) -> int | None:
-    """The longest response over all jobs of the busy period; None when it does not end."""
-    worst = 0
-    for job in range(_JOBS):
-        window = _fixed_point((job + 1) * cost, requests, limit=(job + 1) * period + 1000 * max(period, cost))
-        if window is None:
-            return None
-        worst = max(worst, window - job * period)
-        if window <= (job + 1) * period:
-            return worst
-    return None
-
-
-def _fixed_point(own: int, requests: list[Request], limit: int) -> int | None:
-    window = own
-    while window <= limit:
-        needed = own + sum(request(window) for request in requests)
-        if needed == window:
-            return window
-        window = needed
-    return None

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hvbuild.machine.backends import WATCHDOG_NS, Expiry
-from hvbuild.machine.course import course, main_blocker, remedy
+from hvbuild.machine.course import course, hindrance
 from hvbuild.machine.lives import MOST_ENDINGS, Life
 from hvbuild.machine.measures import (
     LockHolderPreemption,
@@ -157,20 +157,17 @@ class _Words(NamedTuple):
 
 
 def _waiting(run: Simulation, part: Part, window: Window, words: _Words) -> Seen:
-    blocker = main_blocker(run, part, window.start, window.end)
-    place, change = remedy(part, blocker)
-    instead = blocker.thread.name if blocker is not None else ""
-    label = f"`{instead}` runs instead"
+    found = hindrance(run, part, window.start, window.end)
     return Seen(
         kind=words.kind,
         thread=part.thread.name,
-        instead=instead,
+        instead=found.instead,
         window=window,
         what=words.what,
         story=(words.opening, *course(run, part, window.start, window.end)),
-        change=change,
-        place=place,
-        others=((blocker.thread.sched_origin, label),) if blocker is not None else (),
+        change=found.change,
+        place=found.place,
+        others=found.other,
     )
 
 
@@ -186,7 +183,6 @@ def _lock_holders(run: Simulation) -> Iterator[Seen]:
 
 def _lock_holder(run: Simulation, worst: LockHolderPreemption, rows: list[LockHolderPreemption]) -> Seen:
     holder, spinner, window = run.parts[worst.holder], run.parts[worst.spinner], worst.window
-    blocker = main_blocker(run, holder, window.start, window.end)
     spun = sum(row.spun_ns for row in rows)
     times = "once" if len(rows) == 1 else f"{len(rows)} times"
     what = (
@@ -194,15 +190,15 @@ def _lock_holder(run: Simulation, worst: LockHolderPreemption, rows: list[LockHo
         f"spins for {milliseconds(worst.spun_ns)}; seen {times}, {milliseconds(spun)} in all"
     )
     opening = f"{holder.thread.spelled} holds the lock and is preempted at {milliseconds(window.start)}"
-    place, change = remedy(holder, blocker)
+    found = hindrance(run, holder, window.start, window.end)
     return Seen(
         kind=Kind.LOCK_HOLDER,
         thread=holder.thread.name,
-        instead=blocker.thread.name if blocker is not None else "",
+        instead=found.instead,
         window=window,
         what=what,
         story=(opening, *course(run, holder, window.start, window.end)),
-        change=change,
-        place=place or holder.thread.origin,
+        change=found.change,
+        place=found.place or holder.thread.origin,
         others=((spinner.thread.placement_origin, f"`{spinner.thread.name}` spins"),),
     )

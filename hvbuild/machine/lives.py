@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from hvbuild.machine.backends import WATCHDOG_NS, WATCHDOG_PERIODS, Expiry, watchdog
 from hvbuild.machine.ending import Ending
 from hvbuild.machine.parts import Job, Part
-from hvbuild.machine.schedule import Schedule, Segment, ThreadTotals, join
+from hvbuild.machine.scenario import Burst
+from hvbuild.machine.schedule import Moment, Schedule, Segment, ThreadTotals, join
 from hvbuild.model.plan import RESTART_PAUSE
 from hvbuild.model.system import System
 from hvbuild.model.vm import VmConfig
@@ -47,18 +48,30 @@ def starts_again(restart: str, ending: Ending) -> bool:
 
 
 def expiries(
-    system: System, jobs: Mapping[str, Sequence[Job]], lives: Sequence[Life], horizon: int
+    system: System, kicks_of: Mapping[str, Sequence[int]], lives: Sequence[Life], horizon: int
 ) -> Iterator[tuple[Life, Expiry]]:
-    """Every watchdog that acts in one of `lives`: a guest kicks when vCPU 0 has done an activation."""
+    """Every watchdog that acts in one of `lives`; `kicks_of` each guest are the times of its kicks."""
     vms = {vm.label: vm for vm in system.vms}
     for life in lives:
-        kicks = [job.done for job in jobs.get(f"{life.guest}/0", ()) if job.done is not None]
+        kicks = kicks_of.get(life.guest, ())
         until = life.end_ns if life.end_ns is not None else horizon
         for vdev, action in _watchdogs(vms[life.guest]):
             period = Nanoseconds(WATCHDOG_NS)
             expiry = watchdog(vdev, period, kicks, started=life.start_ns, until=until, action=action)
             if expiry is not None:
                 yield life, expiry
+
+
+def kicks(part: Part, number: int, jobs: Sequence[Job], schedule: Schedule) -> tuple[int, ...]:
+    """When vCPU 0 of a guest, number `number` in the schedule, kicks the watchdog.
+
+    When it has done an activation; one whose load has no activations kicks as long as it has its pCPU.
+    """
+    if part.work_ns:
+        return tuple(job.done for job in jobs if job.done is not None)
+    often = WATCHDOG_NS // 2
+    rows = [(row.start, row.end) for row in schedule.segments if row.thread == number]
+    return tuple(time for start, end in rows for time in (*range(start, end, often), end))
 
 
 def _watchdogs(vm: VmConfig) -> Iterator[tuple[str, str]]:
@@ -98,14 +111,26 @@ def played_parts(parts: Sequence[Part], lives: Sequence[Life], horizon: int) -> 
         if first.setdefault(life.guest, life) is not life and life.start_ns < horizon:
             later.append(life)
     ends = {guest: life.end_ns for guest, life in first.items()}
-    rows = [replace(part, end_ns=ends.get(part.thread.guest)) for part in parts]
+    rows = [replace(part, end_ns=ends.get(part.thread.home)) for part in parts]
     owners = list(range(len(parts)))
+    latest = {number: number for number in owners}
     for life in later:
-        for number, part in enumerate(parts):
-            if part.thread.guest == life.guest:
-                rows.append(replace(part, start_ns=life.start_ns, end_ns=life.end_ns))
-                owners.append(number)
+        own = [number for number, part in enumerate(parts) if part.thread.home == life.guest]
+        places = {number: len(rows) + i for i, number in enumerate(own)}
+        for number in own:
+            again = replace(parts[number], start_ns=life.start_ns, end_ns=life.end_ns)
+            rows.append(replace(again, bursts=_among(again.bursts, places), earlier=latest[number]))
+            owners.append(number)
+        latest |= places
     return rows, owners
+
+
+def _among(bursts: Sequence[Burst], places: Mapping[int, int]) -> tuple[Burst, ...]:
+    """`bursts` with the threads of one life asking each other, not those of another."""
+    return tuple(
+        replace(burst, value=places.get(burst.value, burst.value)) if burst.kind in "qa" else burst
+        for burst in bursts
+    )
 
 
 def folded(schedule: Schedule, owners: Sequence[int]) -> Schedule:
@@ -116,16 +141,26 @@ def folded(schedule: Schedule, owners: Sequence[int]) -> Schedule:
         return schedule
     totals = list(schedule.threads[:count])
     for row in schedule.threads[count:]:
-        totals[owners[row.id]] = _added(totals[owners[row.id]], row)
+        awaits = owners[row.awaits] if row.awaits is not None else None
+        totals[owners[row.id]] = replace(_added(totals[owners[row.id]], row), awaits=awaits)
     events = tuple(replace(event, thread=owners[event.thread]) for event in scenario.events)
     return replace(
         schedule,
         scenario=replace(scenario, threads=scenario.threads[:count], events=events),
         segments=join(Segment(s.cpu, owners[s.thread], s.start, s.end, s.mode) for s in schedule.segments),
         interrupts=tuple((time, cpu, owners[thread]) for time, cpu, thread in schedule.interrupts),
+        requests=_owned(schedule.requests, owners),
+        answers=_owned(schedule.answers, owners),
+        resumed=_owned(schedule.resumed, owners),
+        woken=_owned(schedule.woken, owners),
+        left=_owned(schedule.left, owners),
         prio_changes=tuple((time, owners[thread], prio) for time, thread, prio in schedule.prio_changes),
         threads=tuple(totals),
     )
+
+
+def _owned(moments: Sequence[Moment], owners: Sequence[int]) -> tuple[Moment, ...]:
+    return tuple(Moment(row.time, owners[row.thread], owners[row.other]) for row in moments)
 
 
 def _added(first: ThreadTotals, later: ThreadTotals) -> ThreadTotals:

@@ -1,6 +1,6 @@
 """What threads do in one run, as a scenario for the scheduler, and what became of it job by job."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hvbuild.machine.scenario import Aps, Burst, Event, Partition, Scenario, Sporadic, Thread
@@ -36,7 +36,8 @@ class Job:
 class Part:
     """What one thread does in a run: its bursts and, where its work is counted, the jobs behind them.
 
-    `end_ns` is when it is ended from outside, None: it is not.
+    `end_ns` is when it is ended from outside, None: it is not; `earlier` is the number of the part whose
+    thread it comes after then, in another life.
     """
 
     thread: HostThread
@@ -46,6 +47,7 @@ class Part:
     period_ns: int = 0
     loop: bool = True
     end_ns: int | None = None
+    earlier: int | None = None
 
 
 def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenario:
@@ -72,6 +74,9 @@ def scenario_of(setting: Setting, parts: Sequence[Part], horizon: int) -> Scenar
                 loop=part.loop,
                 irq_cpu=irq_cpu_of(setting, part.thread),
                 vcpu=part.thread.is_vcpu,
+                keeps_cpu=part.thread.halts_in_place,
+                noted=part.thread.serves or part.thread.waits > 0,
+                earlier=part.earlier,
             )
             for number, part in enumerate(parts)
         ),
@@ -147,6 +152,7 @@ def aps_of(setting: Setting) -> Aps | None:
 def jobs_of(parts: Sequence[Part], schedule: Schedule) -> dict[str, tuple[Job, ...]]:
     """The jobs of each thread that has counted work: a job is done when that much was executed.
 
+    A job of a thread that serves begins with a request and is done when that is answered.
     Those of parts of one thread, which are its lives one after the other, stand together.
     """
     scenario = schedule.scenario
@@ -160,9 +166,21 @@ def jobs_of(parts: Sequence[Part], schedule: Schedule) -> dict[str, tuple[Job, .
     for number, part in enumerate(parts):
         if part.work_ns:
             name = part.thread.name
-            jobs = _jobs(part, rows.get(number, []), scenario.horizon_ns, unit)
+            if part.thread.serves:
+                jobs = list(_served(part, number, schedule))
+            else:
+                jobs = _jobs(part, rows.get(number, []), scenario.horizon_ns, unit)
             found[name] = (*found.get(name, ()), *jobs)
     return found
+
+
+def _served(part: Part, number: int, schedule: Schedule) -> Iterator[Job]:
+    """Requests are answered in the order in which they are made."""
+    answers = (row.time for row in schedule.answers if row.thread == number)
+    for row in schedule.requests:
+        if row.thread == number:
+            done = next(answers, None)
+            yield Job(row.time, done, part.end_ns if done is None else None)
 
 
 def _jobs(part: Part, rows: list[tuple[int, int, int]], horizon: int, unit: int) -> list[Job]:

@@ -120,6 +120,25 @@ class Await:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Make a request of the thread `target`, which serves; no exit by itself."""
+
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitAnswer:
+    """Wait until `target` has answered the last request that this thread made of it."""
+
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The request that this thread took last is answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NextPeriod:
     """Wait for the next release of a period of `ns`."""
 
@@ -161,6 +180,9 @@ Action = (
     | Serve
     | Give
     | Await
+    | Ask
+    | AwaitAnswer
+    | Answer
     | NextPeriod
     | HaltInPlace
     | Lock
@@ -238,6 +260,12 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             yield _Piece(kind="p", value=action.target, fresh=True)
         case Await():
             yield _Piece(kind="w", fresh=True)
+        case Ask():
+            yield _Piece(kind="q", value=action.target, fresh=True)
+        case AwaitAnswer():
+            yield _Piece(kind="a", value=action.target, fresh=True)
+        case Answer():
+            yield _Piece(kind="r", fresh=True)
         case NextPeriod():
             yield _Piece(kind="n", value=action.ns, fresh=True)
         case HaltInPlace():

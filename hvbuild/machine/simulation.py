@@ -6,12 +6,15 @@ from functools import cached_property, partial
 from types import MappingProxyType
 
 from hvbuild.machine.analysis import partition_delay, partition_supply
+from hvbuild.machine.arrivals import Delays, delays_of
 from hvbuild.machine.backends import Expiry
 from hvbuild.machine.boot import Boot, boot
-from hvbuild.machine.bounds import Bound, Request, interruptions, response_bound, server_request, turns
+from hvbuild.machine.bounds import Bound, interruptions, response_bound, server_request, turns
+from hvbuild.machine.busyperiods import Request
 from hvbuild.machine.claims import Shapes
 from hvbuild.machine.columns import budget_percents
 from hvbuild.machine.costs import CostTable, Level, cost_table
+from hvbuild.machine.exchange import exchanged, host_threads, under
 from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.guesttime import GuestTime, Running, guest_time, running
 from hvbuild.machine.lives import (
@@ -19,6 +22,7 @@ from hvbuild.machine.lives import (
     Life,
     expiries,
     folded,
+    kicks,
     next_ending,
     played_parts,
     with_ending,
@@ -29,7 +33,8 @@ from hvbuild.machine.parts import Job, Part, jobs_of, scenario_of
 from hvbuild.machine.profiles import Profile
 from hvbuild.machine.program import engine_costs
 from hvbuild.machine.schedule import Costs, Schedule, simulate
-from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, host_threads, titled, under
+from hvbuild.machine.threads import HostThread, cpu_count, cpu_speeds, titled
+from hvbuild.machine.waiting import Wait, waits_of, without
 from hvbuild.model.board import Board
 from hvbuild.model.plan import Plan
 from hvbuild.model.stack import Workload
@@ -101,18 +106,18 @@ class Bench:
     @cached_property
     def threads(self) -> tuple[HostThread, ...]:
         """vCPUs of the guests that are up, and services, under the workload."""
-        threads = tuple(
-            thread for thread in host_threads(self.system, self.plan) if thread.guest not in self.down
-        )
         workload = self.question.workload
-        return under(threads, workload) if workload is not None else threads
+        everybody = host_threads(self.system, self.plan)
+        threads = under(everybody, workload) if workload is not None else everybody
+        return exchanged(thread for thread in threads if thread.home not in self.down)
 
     @cached_property
     def loads(self) -> tuple[Load, ...]:
         """What each thread does that does not rest."""
         locks = {name: number for number, name in enumerate(dict.fromkeys(t.guest for t in self.threads))}
+        numbers = {row.name: place for place, row in enumerate(t for t in self.threads if not t.rests)}
         rows = (
-            load_of(thread, self.terms, locks[thread.guest], self.question.until_ns)
+            load_of(thread, self.terms, locks[thread.guest], self.question.until_ns, numbers)
             for thread in self.threads
         )
         return tuple(row for row in rows if row is not None)
@@ -134,10 +139,14 @@ class Bench:
         return {load.thread.name: load.host_ns for load in self.loads}
 
     def overhead_ns(self, thread: HostThread) -> int:
-        """Host time of each activation of `thread` besides its work: exits, switches in and back, moves."""
+        """Host time of each activation of `thread` besides its work: exits, switches in and back, moves.
+
+        The switches come once more with each wait for others.
+        """
         moves = self.engine.migration_ns if len(thread.cpus) > 1 else 0
-        own = self._host_ns.get(thread.name, 0)
-        return own + 2 * self.engine.switch_ns + self.engine.ipi_ns + moves
+        away = 2 * self.engine.switch_ns + self.engine.ipi_ns + moves
+        waits = thread.waits * (max(1, thread.demand.burst) if thread.demand is not None else 1)
+        return self._host_ns.get(thread.name, 0) + (1 + waits) * away
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -171,7 +180,9 @@ class Simulation:
     @cached_property
     def bounds(self) -> dict[str, Bound]:
         """The analytic bound of each thread that ran, or why there is none."""
-        return {load.thread.name: _bound(self.bench, load.thread) for load in self.loads}
+        bench = self.bench
+        delays = delays_of(bench.threads, lambda thread, late: _bound(bench, thread, late).response_ns)
+        return {load.thread.name: _bound(bench, load.thread, delays) for load in self.loads}
 
     @cached_property
     def servers(self) -> dict[str, int]:
@@ -189,6 +200,15 @@ class Simulation:
             if request is not None and request(period) < period:
                 found[load.thread.name] = request(period)
         return found
+
+    @cached_property
+    def waits(self) -> dict[str, tuple[Wait, ...]]:
+        """When each thread that waits for others in the middle of its work did so."""
+        rows: dict[str, tuple[Wait, ...]] = {}
+        for number, load in enumerate(self.loads):
+            if load.thread.waits:
+                rows[load.thread.name] = waits_of(load.thread, number, self.schedule)
+        return rows
 
     @property
     def partition_delay_ns(self) -> int | None:
@@ -212,6 +232,7 @@ class Simulation:
             if thread.is_vcpu:
                 jobs = self.jobs.get(thread.name, ())
                 spans = [(job.released, job.released + job.response(horizon)) for job in jobs]
+                spans = list(without(spans, self.waits.get(thread.name, ())))
                 timed = thread.demand is not None and thread.demand.by_timer
                 ran = running(self.schedule.segments, number)
                 due = [job.released for job in jobs if _is_seen(ran, job)] if timed else []
@@ -221,9 +242,13 @@ class Simulation:
     @cached_property
     def expiries(self) -> tuple[tuple[Life, Expiry], ...]:
         """Every watchdog that acts, and in which life; that of a guest whose vCPU 0 rests is left alone."""
-        names = {part.thread.name for part in self.parts}
-        lives = [life for life in self.lives if f"{life.guest}/0" in names]
-        return tuple(expiries(self.bench.system, self.jobs, lives, self.schedule.scenario.horizon_ns))
+        found = {
+            part.thread.guest: kicks(part, number, self.jobs.get(part.thread.name, ()), self.schedule)
+            for number, part in enumerate(self.parts)
+            if part.thread.is_vcpu and part.thread.number == 0
+        }
+        lives = [life for life in self.lives if life.guest in found]
+        return tuple(expiries(self.bench.system, found, lives, self.schedule.scenario.horizon_ns))
 
     @property
     def endings(self) -> tuple[Life, ...]:
@@ -233,7 +258,7 @@ class Simulation:
 
     def cut(self, life: Life) -> int:
         """How many activations the end of `life` cut off."""
-        names = [part.thread.name for part in self.parts if part.thread.guest == life.guest]
+        names = [part.thread.name for part in self.parts if part.thread.home == life.guest]
         return sum(job.cut == life.end_ns for name in names for job in self.jobs.get(name, ()) if job.cut)
 
     def up(self, guest: str) -> list[tuple[int, int]]:
@@ -307,7 +332,7 @@ def _is_seen(ran: Running, job: Job) -> bool:
     return job.cut is None or (seen is not None and seen < job.cut)
 
 
-def _bound(bench: Bench, thread: HostThread) -> Bound:
+def _bound(bench: Bench, thread: HostThread, delays: Delays) -> Bound:
     """The bound of `thread` with what the scheduler's own acts cost, where they cost anything.
 
     Equals that take turns cost switches, at most one a tick; the first time that a thread runs it may be
@@ -325,7 +350,7 @@ def _bound(bench: Bench, thread: HostThread) -> Bound:
         more.append(partial(_once, len(near) * engine.migration_ns))
     if engine.interrupt_ns and len(thread.cpus) == 1:
         more += interruptions(bench, bench.threads, min(thread.cpus), engine.interrupt_ns)
-    return response_bound(bench, thread, bench.threads, more=more)
+    return response_bound(bench, thread, bench.threads, more=more, delays=delays)
 
 
 def _once(cost: int, _window: int) -> int:

@@ -1,36 +1,67 @@
 """The host threads of a system with what each asks of its CPUs: vCPUs as read back, loads from the plan."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from hvbuild.model.guest import Demand
+from hvbuild.model.guest import Demand, VdevUse
 from hvbuild.model.host import Service
+from hvbuild.model.joined import joined_vdevs
 from hvbuild.model.plan import Plan
-from hvbuild.model.stack import Workload
 from hvbuild.model.system import HostFacts, Launch, System
-from hvbuild.model.vm import Fifo, RoundRobin, Sched, Sporadic, Vcpu, VmConfig
+from hvbuild.model.vm import Fifo, RoundRobin, Sched, Sporadic, Vcpu, Vdev, VmConfig
 from hvbuild.source import NOWHERE, Origin
-from hvbuild.units import Nanoseconds
 
 # A process started from a boot script has priority 10 unless it says otherwise
 # (QNX System Architecture, "Thread scheduling": default priority 10); qvm's vCPUs take that of qvm.
 DEFAULT_SCHED = RoundRobin(10)
-SERVED = "served"
+# The argument of a vdev's option `sched`: a priority, with or without the letter of a policy.
+_PRIORITY = re.compile(r"(\d{1,3})([rf]?)\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What one operation of `use` sets off besides its exits.
+
+    `server` is the thread that is asked to do the work behind it, empty where nobody is; `takers` are the
+    vCPUs to which it brings something. `awaited`: who does it goes on when the server has answered, or (there
+    is none) when what the operation takes has come.
+    """
+
+    use: VdevUse
+    server: str = ""
+    takers: tuple[str, ...] = ()
+    awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Requests made of a thread: `count` at most for each `period` ns of load of the first of `through`.
+
+    `through` are the threads that a request has passed before it arrives, in order.
+    """
+
+    count: int
+    period: int
+    through: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostThread:
-    """A vCPU (`name` is `guest/number`) or a host service, and its load; `cpus` None: a missing cluster.
+    """A host thread and its load; `cpus` None: a missing cluster.
 
-    `guest` is empty for a service. `demand` None: nobody said what it asks for. `vdevs` are the types of its
-    guest's vdevs by name. `backs` are the vdevs that a service works for, as `guest.vdev`; where its load is
-    to serve them, `serving` is that load and `demand` what it comes to. `halts_in_place`: it keeps its CPU
-    when it has nothing to do.
+    A vCPU (`name` is `guest/number`), the thread of a vdev (`guest.vdev`, where it has a load) or a service
+    of the host. `guest` is empty for all but a vCPU; `home` is the guest whose qvm the thread is part of.
+    `demand` None: nobody said what it asks for. `vdevs` are the types of its guest's vdevs by name, `joined`
+    the vdevs of other guests that each is joined to. `backs` are the vdevs that it works for, as
+    `guest.vdev`. `errands` are what its operations make others do, `asked` what is asked of it in turn,
+    where its load is to serve. `halts_in_place`: it keeps its CPU when it has nothing to do.
     """
 
     name: str
     guest: str
+    home: str = ""
     number: int
     sched: Sched
     cpus: frozenset[int]
@@ -38,8 +69,10 @@ class HostThread:
     demand: Demand | None
     halts_in_place: bool = False
     vdevs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     backs: tuple[str, ...] = ()
-    serving: Demand | None = None
+    errands: tuple[Errand, ...] = ()
+    asked: tuple[Stream, ...] = ()
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     sched_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     placement_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
@@ -61,8 +94,20 @@ class HostThread:
 
     @property
     def rests(self) -> bool:
-        """True when it never asks for its CPU: an idle load, or none that anybody named."""
-        return not self.halts_in_place and (self.demand is None or self.demand.pattern == "idle")
+        """True when it never asks for its CPU: an idle load, or none that anybody named or asks for."""
+        if self.halts_in_place:
+            return False
+        return self.demand is None or self.demand.pattern == "idle" or (self.serves and not self.asked)
+
+    @property
+    def serves(self) -> bool:
+        """True when it works on request."""
+        return self.demand is not None and self.demand.serves
+
+    @property
+    def waits(self) -> int:
+        """How often it waits for others in the middle of one activation."""
+        return sum(errand.use.count for errand in self.errands if errand.awaited)
 
     @property
     def spelled(self) -> str:
@@ -99,63 +144,19 @@ def cpu_speeds(system: System, plan: Plan) -> tuple[int, ...]:
     return tuple(known.get(cpu, 1024) for cpu in range(cpu_count(system, plan)))
 
 
-def host_threads(system: System, plan: Plan) -> tuple[HostThread, ...]:
-    """Every vCPU of `system` in order of VMs, then every service of the plan's host."""
+def threads_of(system: System, plan: Plan) -> tuple[HostThread, ...]:
+    """Every vCPU of `system` in order of VMs, then threads of vdevs, then every service of the plan's host.
+
+    What one asks of the other is not worked out yet.
+    """
     count = cpu_count(system, plan)
     everything = frozenset(range(count))
-    rows = [
-        thread
-        for index, vm in enumerate(system.vms)
-        for thread in _vcpus(system, plan, index, vm, everything)
-    ]
-    rows += [_service(service, system.host, everything) for service in plan.stack.host.services]
-    return _with_served(rows)
-
-
-def under(threads: tuple[HostThread, ...], workload: Workload) -> tuple[HostThread, ...]:
-    """`threads` with the demands that `workload` sets in place of their own.
-
-    A demand under the name of a guest is one for each of its vCPUs that it does not name apart.
-    """
-    demands = dict(workload.demands)
-    return _with_served(
-        replace(
-            row,
-            demand=demands.get(row.name, demands.get(row.guest or row.name, row.serving or row.demand)),
-            serving=None,
-        )
-        for row in threads
+    vms = tuple(enumerate(system.vms))
+    return (
+        *(row for index, vm in vms for row in _vcpus(system, plan, index, vm, everything)),
+        *(row for index, vm in vms for row in _vdev_threads(system, plan, index, vm, everything)),
+        *(_service(service, system.host, everything) for service in plan.stack.host.services),
     )
-
-
-def _with_served(threads: Iterable[HostThread]) -> tuple[HostThread, ...]:
-    """`threads` with the loads of services that serve guests worked out from what the guests ask of them."""
-    rows = tuple(threads)
-    return tuple(
-        replace(row, demand=_served(row.demand, row.backs, rows), serving=row.demand)
-        if row.demand is not None and row.demand.pattern == SERVED
-        else row
-        for row in rows
-    )
-
-
-def _served(demand: Demand, backs: Iterable[str], threads: Iterable[HostThread]) -> Demand:
-    """All that the vCPUs ask for in one activation each, at once, as often as the busiest of them may ask.
-
-    A vCPU that never rests asks at no known rate and is not counted.
-    """
-    asked = 0
-    periods: list[int] = []
-    for row in threads:
-        own = row.demand
-        count = sum(use.count for use in own.uses if f"{row.guest}.{use.vdev}" in backs) if own else 0
-        if own is not None and own.period and count:
-            asked += count * max(1, own.burst)
-            periods.append(int(own.period) * max(1, own.burst))
-    if not periods:
-        return replace(demand, pattern="idle", work=None)
-    work = Nanoseconds(int(demand.work or 0) * asked)
-    return replace(demand, pattern="sporadic", period=Nanoseconds(min(periods)), work=work)
 
 
 def titled(system: System, plan: Plan) -> System:
@@ -186,6 +187,7 @@ def _vcpus(
             HostThread(
                 name=f"{vm.label}/{number}",
                 guest=vm.label,
+                home=vm.label,
                 number=number,
                 sched=vcpu.sched or (launch.priority if launch is not None else None) or DEFAULT_SCHED,
                 cpus=_allowed(vcpu, launch, system.host, everything),
@@ -193,12 +195,52 @@ def _vcpus(
                 demand=demands[number] if number < len(demands) else None,
                 halts_in_place=vm.halts_in_place,
                 vdevs=MappingProxyType({row.name: row.type for row in guest.vdevs} if guest else {}),
+                joined=joined_vdevs(plan.stack, guest) if guest is not None else MappingProxyType({}),
                 origin=written.origin or (guest.origin if guest is not None else vm.origin),
                 sched_origin=written.sched_origin or written.origin,
                 placement_origin=written.placement_origin or written.origin,
             )
         )
     return rows
+
+
+def _vdev_threads(
+    system: System, plan: Plan, index: int, vm: VmConfig, everything: frozenset[int]
+) -> Iterator[HostThread]:
+    """The threads of vdevs that have a load: on the pCPUs of their qvm, at its priority or the vdev's own."""
+    guest = plan.guests[index].guest if index < len(plan.guests) else None
+    launch = (system.host.launches or {}).get(vm.system)
+    if guest is None:
+        return
+    for row in guest.vdevs:
+        if row.demand is not None:
+            built = next((vdev for vdev in vm.vdevs if row.name in (vdev.key, vdev.name)), None)
+            qvm = (launch.priority if launch is not None else None) or DEFAULT_SCHED
+            yield HostThread(
+                name=f"{vm.label}.{row.name}",
+                guest="",
+                home=vm.label,
+                number=0,
+                sched=_vdev_sched(built) or qvm,
+                cpus=_allowed(Vcpu(origin=row.origin), launch, system.host, everything),
+                partition=(launch.partition if launch is not None else None) or "System",
+                demand=row.demand,
+                vdevs=MappingProxyType({row.name: row.type}),
+                joined=joined_vdevs(plan.stack, guest),
+                backs=(f"{vm.label}.{row.name}",),
+                origin=row.origin,
+                sched_origin=row.origin,
+                placement_origin=row.origin,
+            )
+
+
+def _vdev_sched(vdev: Vdev | None) -> Sched | None:
+    """The priority of a vdev's thread that its option `sched` names; None where it names none."""
+    option = vdev.option("sched") if vdev is not None else None
+    found = _PRIORITY.match(option.values[0]) if option is not None and option.values else None
+    if found is None:
+        return None
+    return (Fifo if found[2] == "f" else RoundRobin)(int(found[1]))
 
 
 def _allowed(

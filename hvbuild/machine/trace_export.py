@@ -1,5 +1,7 @@
 """A schedule for the eye: Chrome/Perfetto JSON, and a timeline in text."""
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from hvbuild.machine.schedule import (
@@ -17,7 +19,8 @@ from hvbuild.machine.schedule import (
 _CPUS = 1  # process numbers of the trace
 _THREADS = 2
 _PARTITIONS = 3
-_INTERRUPTS = 4
+_INTERRUPTS = 4  # 5 is the boot, in `report.trace`
+_REQUESTS = 6
 _MODE = {
     GUEST: "guest",
     HOST: "exit",
@@ -27,6 +30,7 @@ _MODE = {
     HOLDING: "holds lock",
     HALTING: "halted in place",
 }
+_ARROWS = {_INTERRUPTS: "interrupt", _REQUESTS: "request"}
 _LABELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _IDLE = "."
 
@@ -34,7 +38,7 @@ _IDLE = "."
 def trace_json(
     schedule: Schedule, names: Mapping[int, str] | None = None, *, from_ns: int = 0
 ) -> dict[str, object]:
-    """The trace-event object: a track per CPU and per thread, partition use, arrows from interrupts.
+    """The trace-event object: a track per CPU and per thread, partition use, arrows from what wakes threads.
 
     `names` gives threads their names. Times start at `from_ns` and are fractions of microseconds, which
     is what the format calls for whatever its display unit says.
@@ -52,8 +56,15 @@ def trace_json(
 
 
 def _track_names(schedule: Schedule, called: Mapping[int, str]) -> Iterator[dict[str, object]]:
-    rows = ((_CPUS, "CPUs"), (_THREADS, "threads"), (_PARTITIONS, "partitions"), (_INTERRUPTS, "interrupts"))
-    absent = {_PARTITIONS: not schedule.partitions, _INTERRUPTS: not schedule.interrupts}
+    rows = (
+        (_CPUS, "CPUs"),
+        (_THREADS, "threads"),
+        (_PARTITIONS, "partitions"),
+        (_INTERRUPTS, "interrupts"),
+        (_REQUESTS, "requests and answers"),
+    )
+    told = {_INTERRUPTS: schedule.interrupts, _REQUESTS: (*schedule.requests, *schedule.resumed)}
+    absent = {_PARTITIONS: not schedule.partitions} | {process: not rows for process, rows in told.items()}
     for process, name in rows:
         if not absent.get(process):
             yield _metadata("process_name", process, 0, name)
@@ -61,8 +72,9 @@ def _track_names(schedule: Schedule, called: Mapping[int, str]) -> Iterator[dict
         yield _metadata("thread_name", _CPUS, cpu, f"CPU {cpu}")
     for thread in schedule.scenario.threads:
         yield _metadata("thread_name", _THREADS, thread.id, called[thread.id])
-    for number in sorted({thread for _, _, thread in schedule.interrupts}):
-        yield _metadata("thread_name", _INTERRUPTS, number, f"for {called[number]}")
+    for process, moments in told.items():
+        for number in sorted({row[-1] for row in moments}):
+            yield _metadata("thread_name", process, number, f"for {called[number]}")
 
 
 def _metadata(kind: str, process: int, track: int, name: str) -> dict[str, object]:
@@ -79,8 +91,21 @@ def _slices(segment: Segment, called: Mapping[int, str], from_ns: int) -> Iterat
         yield {"ph": "X", "name": on_thread, "cat": mode, "pid": _THREADS, "tid": segment.thread, **time}
 
 
+def _moments(schedule: Schedule) -> Iterator[tuple[int, str, int, int]]:
+    """What wakes threads: process, name, time and thread; requests and answers of one instant are one."""
+    for time, cpu, thread in schedule.interrupts:
+        yield _INTERRUPTS, f"interrupt on CPU {cpu}", time, thread
+    told: dict[tuple[int, int], Counter[str]] = {}
+    for name, rows in (("request", schedule.requests), ("answer", schedule.resumed)):
+        for row in rows:
+            told.setdefault((row.time, row.thread), Counter())[name] += 1
+    for (time, thread), counts in sorted(told.items()):
+        names = (name if count == 1 else f"{count} {name}s" for name, count in counts.items())
+        yield _REQUESTS, " and ".join(names), time, thread
+
+
 def _arrows(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
-    """Each interrupt as a slice of one nanosecond, and a flow from it to its thread's next slice.
+    """Each interrupt, request and answer as a slice of one nanosecond, and a flow from it to what follows.
 
     An arrow needs a slice to begin in, and the CPU that takes the interrupt may be idle. None leads to
     another life of a thread that ended first.
@@ -90,18 +115,15 @@ def _arrows(schedule: Schedule, from_ns: int) -> Iterator[dict[str, object]]:
     for segment in schedule.segments:
         if not segment.is_overhead:
             starts.setdefault(segment.thread, []).append(segment.start)
-    places = dict.fromkeys(starts, 0)
-    for number, (time, cpu, thread) in enumerate(schedule.interrupts, 1):
+    for number, (process, name, time, thread) in enumerate(_moments(schedule), 1):
+        kind = _ARROWS[process]
         own = starts.get(thread, [])
-        place = places.get(thread, 0)
-        while place < len(own) and own[place] < time:
-            place += 1
-        places[thread] = place
-        track = {"pid": _INTERRUPTS, "tid": thread, "ts": _us(from_ns + time)}
-        yield {"ph": "X", "name": f"interrupt on CPU {cpu}", "cat": "interrupt", **track, "dur": _us(1)}
+        place = bisect_left(own, time)
+        track = {"pid": process, "tid": thread, "ts": _us(from_ns + time)}
+        yield {"ph": "X", "name": name, "cat": kind, **track, "dur": _us(1)}
         last = min((end for end in ends.get(thread, ()) if end > time), default=own[-1] + 1 if own else 0)
         if place < len(own) and own[place] < last:
-            flow = {"name": "wake", "cat": "interrupt", "id": number}
+            flow = {"name": "wake", "cat": kind, "id": number}
             yield {"ph": "s", **track, **flow}
             end = _us(from_ns + own[place])
             yield {"ph": "f", "bp": "e", "pid": _THREADS, "tid": thread, "ts": end, **flow}

@@ -63,7 +63,8 @@ DERIVED_OPTIONS = frozenset({"peer", "create", "allow"})
 class Vdev:
     """A declared virtual device. `anonymous`: qvm gets no `name`; `location` None: qvm's default.
 
-    `derived` are the options that were left to a link or to shared memory.
+    `derived` are the options that were left to a link or to shared memory. `demand` is the load of a thread
+    of its own that serves it, None where the vCPUs or a service of the host do that.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Vdev:
     derived: frozenset[str] = frozenset()
     settings: tuple[Setting, ...] = ()
     loggers: tuple[Logger, ...] = ()
+    demand: "Demand | None" = None
     origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     type_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
     location_origin: Origin = field(default=NOWHERE, compare=False, repr=False)
@@ -143,12 +145,15 @@ class Demand:
     """What a thread asks of its CPU: `work` of running time each `period`, to be done within `bound`.
 
     `pattern` is periodic, sporadic, bursty, busy (always ready; then `period` and `work` are None), idle, or
-    for a service `served`: `work` then is for each operation that guests ask of the vdevs it backs.
+    `served`: `work` then is for each request, and others say when these are made. A service serves the vdevs
+    that it backs, a vdev's own thread its vdev, a vCPU what other guests bring it.
     `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
     holds the reason when the load was assumed, not specified. `interrupt` is the host interrupt that starts
     an activation, `interrupt_cpu` the pCPU that takes it where that is not what the board says. `accesses`
     are register accesses of no device in particular, `uses` the operations on vdevs of the guest; each of
     these takes `back_end` of host work in the vCPU's own thread, where the device's back end works there.
+    `awaits` names those of them that the vCPU waits for: it goes on when each has been answered, or when what
+    it takes has come.
     """
 
     pattern: str
@@ -159,6 +164,7 @@ class Demand:
     accesses: int = 0
     uses: tuple[VdevUse, ...] = ()
     back_end: Nanoseconds | None = None
+    awaits: tuple[str, ...] = ()
     spinlock: Nanoseconds | None = None
     interrupt: int | None = None
     interrupt_cpu: int | None = None
@@ -169,6 +175,11 @@ class Demand:
     def back_end_ns(self) -> int:
         """What back ends work in the vCPU's own thread in one activation."""
         return int(self.back_end or 0) * sum(use.count for use in self.uses)
+
+    @property
+    def serves(self) -> bool:
+        """True when others say when there is work."""
+        return self.pattern == "served"
 
     @property
     def by_timer(self) -> bool:

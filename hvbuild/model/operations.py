@@ -14,7 +14,8 @@ from hvbuild.values import dataclass
 class Operation:
     """What one operation of a guest's driver does: trapped register accesses, and interrupts that answer.
 
-    `ports`: the registers of this device are x86 I/O ports.
+    `ports`: the registers of this device are x86 I/O ports. `brings` is the operation that it makes another
+    guest do on its own vdev, where the two are joined by a link or by shared memory.
     """
 
     vdev: str
@@ -23,6 +24,7 @@ class Operation:
     interrupts: int
     source: str
     ports: bool = False
+    brings: str = ""
 
 
 _VIRTIO = "VIRTIO 1.1, MMIO transport: QueueNotify; then InterruptStatus and InterruptACK for each interrupt"
@@ -48,13 +50,18 @@ _OPERATIONS = (
         vdev="ser8250", name="byte-in", registers=3, interrupts=1, source="16550: IIR, data, line status"
     ),
     Operation(vdev="virtio-blk", name="request", registers=3, interrupts=1, source=_VIRTIO),
-    Operation(vdev="virtio-net", name="send", registers=1, interrupts=0, source=_VIRTIO),
+    Operation(vdev="virtio-net", name="send", registers=1, interrupts=0, source=_VIRTIO, brings="receive"),
     Operation(vdev="virtio-net", name="receive", registers=2, interrupts=1, source=_VIRTIO),
     Operation(vdev="virtio-console", name="write", registers=1, interrupts=0, source=_VIRTIO),
     Operation(vdev="virtio-console", name="read", registers=2, interrupts=1, source=_VIRTIO),
     Operation(vdev="virtio-entropy", name="request", registers=3, interrupts=1, source=_VIRTIO),
     Operation(
-        vdev="shmem", name="notify", registers=1, interrupts=0, source="guest_shm control page: notify"
+        vdev="shmem",
+        name="notify",
+        registers=1,
+        interrupts=0,
+        source="guest_shm control page: notify",
+        brings="notified",
     ),
     Operation(
         vdev="shmem", name="notified", registers=1, interrupts=1, source="guest_shm control page: status"
@@ -94,6 +101,14 @@ _OPERATIONS = (
 OPERATIONS: Mapping[tuple[str, str], Operation] = MappingProxyType(
     {(row.vdev, row.name): row for row in _OPERATIONS}
 )
+
+
+_BROUGHT = frozenset((row.vdev, row.brings) for row in _OPERATIONS if row.brings)
+
+
+def is_arrival(vdev: str, name: str) -> bool:
+    """True when the operation takes what another guest's operation on a joined vdev brings."""
+    return (vdev_kind(vdev), name) in _BROUGHT
 
 
 def vdev_kind(vdev: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hvbuild.machine.costs import DEFAULT_COSTS
 from hvbuild.machine.ending import ENDINGS, Way
+from hvbuild.machine.exchange import CONVENTIONS
 from hvbuild.machine.exits import CAUSES
 from hvbuild.machine.lives import MOST_ENDINGS
 from hvbuild.model.operations import OPERATIONS
@@ -17,7 +18,9 @@ _TITLES = {
     "endings": "how a VM ends, and what its qvm then exits with; where a simulated run plays that, its vCPU "
     f"threads end then, and a launch with `restart` has it up again after {duration_text(RESTART_PAUSE)} and "
     f"what its boot takes ({MOST_ENDINGS} ends in a run at most)",
-    "operations": "what an operation of a driver takes: trapped registers, and interrupts that answer",
+    "operations": "what an operation of a driver takes: trapped registers, interrupts that answer, and which "
+    "operation it brings about in a guest that is joined",
+    "exchange": "how threads are played that ask, serve and wait for each other",
 }
 _NUMBERS = ("exit code", "low", "typical", "high", "registers", "interrupts")
 
@@ -85,10 +88,16 @@ def operation_rows() -> Rows:
             "operation": row.name,
             "registers": row.registers,
             "interrupts": row.interrupts,
+            "brings": row.brings,
             "from": row.source,
         }
         for row in OPERATIONS.values()
     ]
+
+
+def exchange_rows() -> Rows:
+    """A row for each convention about threads that ask and serve."""
+    return [{"what": row.name, "how": row.value, "from": row.source} for row in CONVENTIONS]
 
 
 def rows_text(name: str, rows: Rows) -> str:

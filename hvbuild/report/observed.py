@@ -42,3 +42,9 @@ def measured(run: Simulation) -> Iterator[tuple[Load, ThreadMeasure]]:
 def sched_text(thread: HostThread) -> str:
     """`45r`: priority and letter of the policy."""
     return thread.spelled.split("(", 1)[1].split(",", 1)[0]
+
+
+def awaited_text(thread: HostThread) -> str:
+    """Whom it waits for in the middle of its work, by name; `another guest` for what is brought to it."""
+    names = (errand.server or "another guest" for errand in thread.errands if errand.awaited)
+    return ", ".join(dict.fromkeys(names))

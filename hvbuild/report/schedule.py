@@ -3,7 +3,7 @@
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.machine.profiles import PROFILES, assumption_lines
 from hvbuild.machine.schedule import Schedule, schedule_json
-from hvbuild.report.model import cost_rows, ending_rows, exit_rows, operation_rows, rows_text
+from hvbuild.report.model import cost_rows, ending_rows, exchange_rows, exit_rows, operation_rows, rows_text
 from hvbuild.report.outcome import Outcome
 from hvbuild.report.tables import Row, table
 from hvbuild.units import duration_text
@@ -33,6 +33,7 @@ def model_outcome() -> Outcome:
         ("exits", exit_rows()),
         ("costs", cost_rows()),
         ("operations", operation_rows()),
+        ("exchange", exchange_rows()),
         ("endings", ending_rows()),
     )
     texts = ["\n".join(assumption_lines()) + "\n", *(rows_text(name, rows) for name, rows in tables)]

@@ -15,6 +15,7 @@ from hvbuild.model.vm import Sporadic
 from hvbuild.report.boot import boot_text
 from hvbuild.report.endings import endings_text
 from hvbuild.report.observed import (
+    awaited_text,
     exits_per_second,
     measured,
     ms,
@@ -55,6 +56,7 @@ def simulation_text(simulated: Simulated) -> str:
         endings_text(run),
         timeline_text(run),
         "observed, by thread\n" + threads_text(run) + _resting_text(run) + _interrupts_text(run),
+        _waits_text(run),
         _guest_times_text(run),
         "observed, by pCPU\n" + cpus_text_of(run),
         _partitions_text(run),
@@ -174,6 +176,28 @@ def _guest_times_text(run: Simulation) -> str:
         "a timeout in a guest that is shorter than its longest pause can run out on a guest in good order\n"
     )
     return "observed, guest time\n" + table(("vCPU", *titles), rows, right=titles) + told
+
+
+def _waits_text(run: Simulation) -> str:
+    """How long threads waited for others in the middle of their work."""
+    horizon = run.schedule.scenario.horizon_ns
+    rows = [
+        Row(
+            (
+                load.thread.name,
+                awaited_text(load.thread),
+                f"{per_second(run, len(waits)):.1f}",
+                ms(max((wait.length for wait in waits), default=0)),
+                percent(sum(wait.length for wait in waits) / horizon),
+            )
+        )
+        for load in run.loads
+        if (waits := run.waits.get(load.thread.name)) is not None
+    ]
+    titles = ("waits/s", "longest ms", "of the time %")
+    if not rows:
+        return ""
+    return "observed, waiting for others\n" + table(("thread", "for", *titles), rows, right=titles)
 
 
 def _interrupts_text(run: Simulation) -> str:

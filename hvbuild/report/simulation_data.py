@@ -11,7 +11,14 @@ from hvbuild.model.guest import VdevUse
 from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.report.boot import boot_data
 from hvbuild.report.endings import endings_data
-from hvbuild.report.observed import exits_per_second, measured, per_second, response_ns, sched_text
+from hvbuild.report.observed import (
+    awaited_text,
+    exits_per_second,
+    measured,
+    per_second,
+    response_ns,
+    sched_text,
+)
 from hvbuild.simulating import Simulated
 
 
@@ -56,7 +63,7 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
     jobs = run.jobs.get(thread.name, ())
     return {
         "name": thread.name,
-        "guest": thread.guest or None,
+        "guest": thread.home or None,
         "sched": sched_text(thread),
         "cpus": sorted(thread.cpus),
         "woken_on_cpu": irq_cpu_of(run.bench, thread),
@@ -82,7 +89,21 @@ def _thread_data(run: Simulation, load: Load, measure: ThreadMeasure) -> dict[st
         "exits_per_second": round(exits_per_second(run, load), 3),
         "exits": run.exits(load),
         "operations": [_use_data(thread, use) for use in thread.demand.uses] if thread.demand else [],
+        "waits": _waits_data(run, thread),
         "guest_time": _guest_time_data(run.guest_times.get(thread.name)),
+    }
+
+
+def _waits_data(run: Simulation, thread: HostThread) -> dict[str, object] | None:
+    """What it waited for others; None where it never has to."""
+    if not thread.waits:
+        return None
+    rows = run.waits.get(thread.name, ())
+    return {
+        "for": awaited_text(thread),
+        "observed_count": len(rows),
+        "observed_longest_ns": max((row.length for row in rows), default=0),
+        "observed_total_ns": sum(row.length for row in rows),
     }
 
 

@@ -1,5 +1,6 @@
 """Back ends, watchdogs, DMA and guest time."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from machine_systems import MIB, SHAPES, host, passed, ram, region, region_pass, system, vm
 
-from hvbuild.machine.backends import Served, notification, packet, request, usually_served, watchdog
+from hvbuild.machine.backends import Order, awaited, awaited_arrival, handed_over, serving, watchdog
 from hvbuild.machine.costs import cost_table, free_table
 from hvbuild.machine.dma import Containment, Reach, foreign, is_unity, reaches
 from hvbuild.machine.exits import Cause, Terms, exit_ns
@@ -24,7 +25,7 @@ from hvbuild.machine.guesttime import (
     work_loop,
 )
 from hvbuild.machine.memory import MachineMemory, build_memory
-from hvbuild.machine.program import Action, NextPeriod, Work, compile_program
+from hvbuild.machine.program import Action, Answer, Await, NextPeriod, Operate, Work, compile_program
 from hvbuild.machine.scenario import Burst, Scenario, Thread
 from hvbuild.machine.schedule import Schedule, simulate
 from hvbuild.model.board import Device
@@ -55,27 +56,39 @@ def played(programs: list[tuple[tuple[Action, ...], int, bool]], terms: Terms, c
     return simulate(Scenario(cpus=cpus, horizon_ns=50 * MS, threads=tuple(threads)))
 
 
-@pytest.mark.parametrize("served", Served)
-def test_a_request_makes_the_same_exits_wherever_it_is_served(served: Served) -> None:
-    exchange = request("virtio-blk", "request", Nanoseconds(MS), served, client=0, server=1)
-    tally = compile_program(exchange.client, TERMS).tally
+def asks(server: int | None = 1, *, in_vcpu: int = 0) -> Order:
+    return Order(vdev="virtio-blk", name="request", server=server, in_vcpu=Nanoseconds(in_vcpu))
 
-    assert tally.counts == {Cause.VDEV: 3, Cause.INTERRUPT: 1}
-    assert (exchange.server == ()) == (served is Served.IN_VCPU)
+
+@pytest.mark.parametrize(("way", "halts"), [(handed_over, 0), (awaited, 1)])
+def test_a_request_makes_the_same_exits_waited_for_or_not(
+    way: Callable[[Order], Iterator[Action]], halts: int
+) -> None:
+    counts = compile_program(way(asks()), TERMS).tally.counts
+
+    assert {cause: n for cause, n in counts.items() if cause is not Cause.HALT} == {
+        Cause.VDEV: 3,
+        Cause.INTERRUPT: 1,
+    }
+    assert counts.get(Cause.HALT, 0) == halts
+
+
+def test_a_guest_whose_halt_is_no_exit_waits_without_one() -> None:
+    order = Order(vdev="virtio-blk", name="request", server=1, in_place=True)
+
+    assert Cause.HALT not in compile_program(awaited(order), TERMS).tally.counts
 
 
 def test_work_in_the_vcpu_thread_is_host_work_of_the_vcpu() -> None:
-    exchange = request("virtio-blk", "request", Nanoseconds(MS), Served.IN_VCPU, client=0, server=1)
-    schedule = played([((*exchange.client, Work(ns=Nanoseconds(100))), 10, False)], TERMS)
+    schedule = played([((*handed_over(asks(None, in_vcpu=MS)), Work(ns=Nanoseconds(100))), 10, False)], TERMS)
     exits = 3 * exit_ns(TERMS, Cause.VDEV) + exit_ns(TERMS, Cause.INTERRUPT)
 
     assert (schedule.threads[0].host_ns, schedule.threads[0].cpu_ns) == (MS + exits, MS + exits + 100)
 
 
 def test_work_handed_over_runs_on_the_other_thread_and_the_vcpu_waits() -> None:
-    exchange = request("virtio-blk", "request", Nanoseconds(MS), Served.BY_VDEV, client=0, server=1)
-    client = (Work(ns=Nanoseconds(500)), *exchange.client, Work(ns=Nanoseconds(300)))
-    schedule = played([(client, 10, False), (exchange.server, 20, True)], FREE)
+    client = (Work(ns=Nanoseconds(500)), *awaited(asks()), Work(ns=Nanoseconds(300)))
+    schedule = played([(client, 10, False), (tuple(serving(Nanoseconds(MS))), 20, True)], FREE)
     mine = [(s.start, s.end) for s in schedule.segments if s.thread == 0]
     theirs = [(s.start, s.end) for s in schedule.segments if s.thread == 1]
 
@@ -83,12 +96,27 @@ def test_work_handed_over_runs_on_the_other_thread_and_the_vcpu_waits() -> None:
     assert theirs == [(500, 500 + MS)]
 
 
+def test_work_handed_over_without_waiting_runs_beside_the_guest() -> None:
+    client = (Work(ns=Nanoseconds(500)), *handed_over(asks()), Work(ns=Nanoseconds(300)))
+    schedule = played([(client, 10, False), (tuple(serving(Nanoseconds(MS))), 20, True)], FREE)
+
+    assert [(s.start, s.end) for s in schedule.segments if s.thread == 0] == [(0, 800)]
+
+
+def test_a_thread_of_a_vdev_asks_the_service_behind_it_and_waits() -> None:
+    client = (Work(ns=Nanoseconds(500)), *awaited(asks()), Work(ns=Nanoseconds(300)))
+    vdev = tuple(serving(Nanoseconds(2000), behind=[2]))
+    service = tuple(serving(Nanoseconds(MS)))
+    schedule = played([(client, 10, False), (vdev, 20, True), (service, 20, True)], FREE, 3)
+
+    assert max(s.start for s in schedule.segments if s.thread == 0) == 500 + 2000 + MS
+
+
 def test_a_packet_travels_through_the_senders_vdev_thread() -> None:
-    transfer = packet(Nanoseconds(2000), carrier=1, receiver=2)
-    sender = (Work(ns=Nanoseconds(100)), *transfer.sender)
-    schedule = played(
-        [(sender, 10, False), (transfer.carrier, 20, True), (transfer.receiver, 10, True)], TERMS, 3
-    )
+    sender = (Work(ns=Nanoseconds(100)), *handed_over(Order(vdev="virtio-net", name="send", server=1)))
+    carrier = tuple(serving(Nanoseconds(2000), takers=[2]))
+    receiver = (Await(), Operate(vdev="virtio-net", name="receive"), Answer())
+    schedule = played([(sender, 10, False), (carrier, 20, True), (receiver, 10, True)], TERMS, 3)
     by_thread = {t.id: t.cpu_ns for t in schedule.threads}
     vdev = exit_ns(TERMS, Cause.VDEV)
 
@@ -97,15 +125,12 @@ def test_a_packet_travels_through_the_senders_vdev_thread() -> None:
 
 
 def test_a_notification_wakes_every_attached_guest() -> None:
-    sender, receiver = notification([1, 2])
-    schedule = played([(sender, 10, False), (receiver, 10, True), (receiver, 10, True)], TERMS, 3)
+    sender = tuple(handed_over(Order(vdev="shmem", name="notify", takers=(1, 2))))
+    receiver = tuple(awaited_arrival(Order(vdev="shmem", name="notified")))
+    schedule = played([(sender, 10, False), (receiver, 10, False), (receiver, 10, False)], TERMS, 3)
 
-    assert schedule.threads[1].cpu_ns == schedule.threads[2].cpu_ns > 0
-
-
-def test_devices_without_a_thread_of_their_own_are_served_by_the_vcpu() -> None:
-    assert usually_served("pl011") is Served.IN_VCPU
-    assert usually_served("virtio-blk-safety") is Served.BY_VDEV
+    taken = exit_ns(TERMS, Cause.VDEV) + exit_ns(TERMS, Cause.INTERRUPT) + exit_ns(TERMS, Cause.HALT)
+    assert schedule.threads[1].cpu_ns == schedule.threads[2].cpu_ns == taken
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Proved, Refu
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.properties.loads import vcpus_of
 from hvbuild.certify.property import Family, Method, Property
-from hvbuild.machine.bounds import Bound, interruptions, response_bound
+from hvbuild.machine.arrivals import Delays, delays_of
+from hvbuild.machine.bounds import PROMPT, Bound, interruptions, response_bound
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
 from hvbuild.units import duration_text
@@ -16,7 +17,12 @@ from hvbuild.units import milliseconds as ms
 
 
 def counted_bound(
-    ground: Ground, thread: HostThread, threads: Iterable[HostThread], *, trusting: bool = True
+    ground: Ground,
+    thread: HostThread,
+    threads: Iterable[HostThread],
+    *,
+    trusting: bool = True,
+    delays: Delays = PROMPT,
 ) -> Bound:
     """The worst response of `thread` with everything counted that a run charges it for.
 
@@ -29,14 +35,24 @@ def counted_bound(
         for cpu in thread.cpus
         for request in interruptions(ground, everybody, cpu, ground.engine.interrupt_ns)
     ]
-    return response_bound(ground, thread, everybody, trusting=trusting, more=more)
+    return response_bound(ground, thread, everybody, trusting=trusting, more=more, delays=delays)
 
 
-def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, tuple[HostThread, ...]]]:
+def counted_delays(ground: Ground, threads: tuple[HostThread, ...], *, trusting: bool = True) -> Delays:
+    """The worst responses of those of `threads` that ask, serve or wait, everything counted."""
+
+    def response(thread: HostThread, late: Delays) -> int | None:
+        return counted_bound(ground, thread, threads, trusting=trusting, delays=late).response_ns
+
+    return delays_of(threads, response)
+
+
+def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, tuple[HostThread, ...], Delays]]:
     for workload, threads in ground.workloads:
+        delays = counted_delays(ground, threads)
         for thread in vcpus_of(threads):
             if thread.demand is not None and thread.demand.bound is not None:
-                yield workload, thread, threads
+                yield workload, thread, threads, delays
 
 
 def _late(workload: str, thread: HostThread, bound: Bound) -> Finding:
@@ -67,13 +83,13 @@ def _numbers(bound: Bound, limit: int) -> tuple[tuple[str, int], ...]:
 def pinned_meet_bounds(ground: Ground) -> Answer:
     """vCPUs with a pCPU of their own meet their bounds, by response-time analysis."""
     proved, open_ones, findings = 0, [], []
-    for workload, thread, threads in _pinned(ground):
+    for workload, thread, threads, delays in _pinned(ground):
         limit = int(thread.demand.bound or 0) if thread.demand is not None else 0
-        bound = counted_bound(ground, thread, threads)
+        bound = counted_bound(ground, thread, threads, delays=delays)
         if bound.response_ns is not None and bound.response_ns <= limit:
             proved += 1
             continue
-        least = response_bound(ground, thread, threads)
+        least = response_bound(ground, thread, threads, delays=delays)
         if least.exact and (least.response_ns is None or least.response_ns > limit):
             findings.append(_late(workload, thread, least))
         else:
@@ -94,13 +110,14 @@ def has_sporadic(ground: Ground) -> str:
 
 def _broken_neighbours(ground: Ground) -> Iterator[Finding]:
     for _, threads in ground.workloads:
+        delays = counted_delays(ground, threads, trusting=False)
         servers = [row for row in threads if isinstance(row.sched, Sporadic)]
         for thread in vcpus_of(threads):
             if thread.demand is None or thread.demand.bound is None or len(thread.cpus) != 1:
                 continue
             near = [row for row in servers if row.name != thread.name and row.cpus & thread.cpus]
             near = [row for row in near if row.priority >= thread.priority]
-            bound = counted_bound(ground, thread, threads, trusting=False) if near else None
+            bound = counted_bound(ground, thread, threads, trusting=False, delays=delays) if near else None
             limit = int(thread.demand.bound)
             if bound is None or bound.reason:
                 continue

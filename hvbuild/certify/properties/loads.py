@@ -121,6 +121,9 @@ def utilisation(ground: Ground, thread: HostThread) -> Fraction:
     if thread.halts_in_place:
         speeds = [ground.speeds[cpu] for cpu in thread.cpus if cpu < ground.cpus]
         return Fraction(min(speeds, default=0), 1024)
+    if thread.asked and demand is not None:
+        request = int(demand.work or 0) + ground.overhead_ns(thread)
+        return sum((Fraction(row.count * request, row.period) for row in thread.asked), Fraction(0))
     if demand is None or demand.period is None or demand.work is None:
         return Fraction(1)
     burst = max(1, demand.burst)
@@ -244,7 +247,8 @@ def _unkicked(ground: Ground) -> Iterator[Finding]:
                 demand = thread.demand
                 if thread.guest != vm.label or demand is None or demand.bound is None:
                     continue
-                silent = int(demand.period or 0) * max(1, demand.burst) + int(demand.bound)
+                asked = min((row.period for row in thread.asked), default=0)
+                silent = (int(demand.period or 0) * max(1, demand.burst) or asked) + int(demand.bound)
                 if silent > limit:
                     yield Finding(
                         what=f"the watchdog of guest `{vm.label}` can run out: `{thread.name}` may be "

@@ -5,7 +5,7 @@ from functools import partial
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.playing import ScheduleRun, bound_of, longest_wait
-from hvbuild.certify.properties.analysed import counted_bound
+from hvbuild.certify.properties.analysed import counted_bound, counted_delays
 from hvbuild.certify.properties.loads import has_partitions, vcpus_of
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.certify.story import lateness, waiting
@@ -121,7 +121,7 @@ def nobody_idles_past_work(ground: Ground, run: ScheduleRun) -> Finding | None:
     """A vCPU with one pCPU never waits while a thread of lower priority, or nobody, has that pCPU."""
     for number, part in enumerate(run.parts):
         thread = part.thread
-        if len(thread.cpus) != 1 or isinstance(thread.sched, Sporadic) or not part.work_ns:
+        if len(thread.cpus) != 1 or isinstance(thread.sched, Sporadic) or not part.work_ns or thread.waits:
             continue
         (cpu,) = thread.cpus
         for job in run.jobs[thread.name]:
@@ -164,11 +164,12 @@ def without_partitions(ground: Ground) -> str:
 
 def theory_holds(ground: Ground, run: ScheduleRun) -> Finding | None:
     """No response is longer than what analysis proves."""
-    threads = [part.thread for part in run.parts]
+    threads = tuple(part.thread for part in run.parts)
+    delays = counted_delays(ground, threads)
     for part in run.parts:
         jobs = run.jobs.get(part.thread.name, ())
         bound = (
-            counted_bound(ground, part.thread, threads).response_ns
+            counted_bound(ground, part.thread, threads, delays=delays).response_ns
             if jobs and len(part.thread.cpus) == 1
             else None
         )
