@@ -64,7 +64,7 @@ def test_a_guest_waits_for_the_service_that_it_asks(tmp_path: Path) -> None:
     assert waiting["a/0"]["observed_response_ns"] == 1_400_000
     assert waiting["a/0"]["analytic_response_ns"] >= 1_400_000
     assert waiting["a/0"]["waits"] == {
-        "for": "blk",
+        "for": ["blk"],
         "observed_count": 20,
         "observed_longest_ns": 200_000,
         "observed_total_ns": 4_000_000,
@@ -84,14 +84,14 @@ def test_a_wait_is_not_stolen_time(tmp_path: Path) -> None:
 
 def test_the_thread_of_a_vdev_stands_between_guest_and_service(tmp_path: Path) -> None:
     """50 us of its own, then 200 us of the service; it runs where the qvm was started, as its option says."""
-    disk = DISK % ", sched: 30, load: {pattern: served, work: 50us, bound: 9ms}"
+    disk = DISK % ", anonymous: true, sched: 30, load: {pattern: served, work: 50us, bound: 9ms}"
     found = rows(one(tmp_path, disk, load=asking("disk.request: 2", "disk.request"), host=BLK % SERVED))
 
     assert found["a/0"]["observed_response_ns"] == 1_500_000
     assert found["a.disk"]["observed_response_ns"] == 250_000
     assert (found["a.disk"]["sched"], found["a.disk"]["guest"]) == ("30r", "a")
     # that nobody asks it is no wait for others
-    assert (found["a.disk"]["waits"]["for"], found["a.disk"]["waits"]["observed_count"]) == ("blk", 20)
+    assert (found["a.disk"]["waits"]["for"], found["a.disk"]["waits"]["observed_count"]) == (["blk"], 20)
 
 
 def test_a_guest_that_halts_in_place_holds_its_pcpu_while_it_waits(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_guest_waits_for_the_notification_that_answers_its_own(tmp_path: Path)
 
     # it is answered in the middle of the other's work
     assert found["a/0"]["observed_response_ns"] == 1_000_000 + 50_000
-    assert found["a/0"]["waits"]["for"] == "another guest"
+    assert found["a/0"]["waits"]["for"] == ["another guest"]
     assert found["b/0"]["completed"] == 10
 
 
@@ -378,6 +378,35 @@ def test_what_is_brought_is_sent_by_one_and_taken_by_one(
     assert answer.code == 1
     assert said in answer.out
     assert answer.out.count("error[HV10") == 1
+
+
+def test_a_vcpu_takes_one_kind_of_thing(tmp_path: Path) -> None:
+    """What wakes it does not say what it is."""
+    both = "net.receive: 1, shm.notified: 1"
+    taking = f"{{pattern: served, work: 1us, bound: 5ms, operations: {{{both}}}}}"
+    waiting = asking(both, "net.receive, shm.notified")
+    for number, load in enumerate((taking, waiting)):
+        place = two(
+            tmp_path / str(number), asking("net.send: 1, shm.notify: 1"), load, "", more=LINKED + JOINED
+        )
+        text = (place / "stack.yaml").read_text()
+        (place / "stack.yaml").write_text(text.replace(net(1), net(1) + SHM).replace(net(2), net(2) + SHM))
+        answer = say("check", place, "--format", "line")
+
+        assert answer.code == 1
+        assert "HV1033]: the load of guest `b` takes several operations of other guests" in answer.out
+        assert answer.out.count("error[HV10") == 1
+
+
+def test_a_workload_may_let_the_thread_of_a_vdev_rest(tmp_path: Path) -> None:
+    disk = DISK % ", load: {pattern: served, work: 50us, bound: 9ms}"
+    place = one(tmp_path, disk, load=asking("disk.request: 2"), host=BLK % SERVED)
+    text = (place / "stack.yaml").read_text()
+    more = "workloads:\n  - {name: calm, demands: {a.disk: {pattern: idle}}}\n"
+    (place / "stack.yaml").write_text(text + more)
+
+    assert rows(place)["a.disk"]["completed"] == 20
+    assert "a.disk" not in rows(place, "--workload", "calm")
 
 
 def test_a_workload_is_held_to_the_same(tmp_path: Path) -> None:

@@ -133,8 +133,11 @@ def _faults(scene: _Scene) -> Iterator[Diagnostic]:
     for load in scene.loads:
         if load.demand.serves:
             yield from _serving(scene, load)
-        elif load.of is _Of.VDEV:
+        elif load.of is _Of.VDEV and load.demand.pattern != "idle":
             yield WRONG_KIND.at(load.demand.origin, f"{load.where} is not `served`, and a vdev only serves")
+        if len(scene.arrivals(load)) > 1:
+            text = f"{load.where} takes several operations of other guests"
+            yield WRONG_KIND.at(load.demand.origin, text, helps=["give each a vCPU of its own"])
         yield from _awaiting(scene, load)
         yield from _counted(scene, load)
     yield from _twice(scene)
@@ -147,10 +150,7 @@ def _serving(scene: _Scene, load: _Load) -> Iterator[Diagnostic]:
     if load.demand.work is None:
         lacks = "`work` for one operation"
     elif load.of is _Of.VCPU:
-        brought = len(scene.arrivals(load))
-        if brought > 1:
-            text = f"{load.where} is `served` and takes several operations of other guests"
-            yield WRONG_KIND.at(load.demand.origin, text, helps=["give each a vCPU of its own"])
+        brought = scene.arrivals(load)
         lacks = "" if brought else "operation that another guest brings, such as `net.receive` on a link"
     elif not load.backs:
         lacks = "vdevs: the service `backs` none"

@@ -63,11 +63,9 @@ def load_of(
     demand = thread.demand
     if thread.rests:
         return None
-    if demand is None or demand.pattern == "idle":
+    if demand is None or demand.pattern == "idle" or (demand.serves and not thread.asked):
         return Load(part=Part(thread=thread, bursts=(Burst(1, 2 * horizon, "h"),)))
     if demand.serves:
-        if not thread.asked:
-            return Load(part=Part(thread=thread, bursts=(Burst(1, 2 * horizon, "h"),)))
         return _load(thread, terms, _serving(thread, demand, lock, numbers), 0)
     period = int(demand.period or 0) * max(1, demand.burst)
     if not period or demand.work is None:

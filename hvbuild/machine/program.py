@@ -108,15 +108,8 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Give:
-    """Wake the thread `target` (a vdev's or service's), which waits for a token; no exit by itself."""
-
-    target: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Await:
-    """Wait until somebody gives this vCPU a token, as for an answer that comes by interrupt."""
+    """Wait until somebody makes a request of this thread, or brings it something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +171,6 @@ Action = (
     | TakeTick
     | Leave
     | Serve
-    | Give
     | Await
     | Ask
     | AwaitAnswer
@@ -256,8 +248,6 @@ def _pieces(action: Action, terms: Terms, memory: GuestMemory | None) -> Iterato
             yield from (_Piece(cause=action.cause) for _ in range(action.count))
         case Serve():
             yield _Piece(ns=action.ns, host=True)
-        case Give():
-            yield _Piece(kind="p", value=action.target, fresh=True)
         case Await():
             yield _Piece(kind="w", fresh=True)
         case Ask():

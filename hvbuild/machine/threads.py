@@ -212,9 +212,10 @@ def _vdev_threads(
     launch = (system.host.launches or {}).get(vm.system)
     if guest is None:
         return
-    for row in guest.vdevs:
+    for place, row in enumerate(guest.vdevs):
         if row.demand is not None:
-            built = next((vdev for vdev in vm.vdevs if row.name in (vdev.key, vdev.name)), None)
+            named = [vdev for vdev in vm.vdevs if row.shown_name and vdev.name == row.shown_name]
+            built = next(iter(named or vm.vdevs[place : place + 1]), None)
             qvm = (launch.priority if launch is not None else None) or DEFAULT_SCHED
             yield HostThread(
                 name=f"{vm.label}.{row.name}",

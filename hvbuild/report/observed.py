@@ -44,7 +44,7 @@ def sched_text(thread: HostThread) -> str:
     return thread.spelled.split("(", 1)[1].split(",", 1)[0]
 
 
-def awaited_text(thread: HostThread) -> str:
+def awaited(thread: HostThread) -> list[str]:
     """Whom it waits for in the middle of its work, by name; `another guest` for what is brought to it."""
     names = (errand.server or "another guest" for errand in thread.errands if errand.awaited)
-    return ", ".join(dict.fromkeys(names))
+    return list(dict.fromkeys(names))

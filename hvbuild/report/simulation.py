@@ -15,7 +15,7 @@ from hvbuild.model.vm import Sporadic
 from hvbuild.report.boot import boot_text
 from hvbuild.report.endings import endings_text
 from hvbuild.report.observed import (
-    awaited_text,
+    awaited,
     exits_per_second,
     measured,
     ms,
@@ -185,7 +185,7 @@ def _waits_text(run: Simulation) -> str:
         Row(
             (
                 load.thread.name,
-                awaited_text(load.thread),
+                ", ".join(awaited(load.thread)),
                 f"{per_second(run, len(waits)):.1f}",
                 ms(max((wait.length for wait in waits), default=0)),
                 percent(sum(wait.length for wait in waits) / horizon),

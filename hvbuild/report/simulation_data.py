@@ -12,7 +12,7 @@ from hvbuild.model.operations import OPERATIONS, vdev_kind
 from hvbuild.report.boot import boot_data
 from hvbuild.report.endings import endings_data
 from hvbuild.report.observed import (
-    awaited_text,
+    awaited,
     exits_per_second,
     measured,
     per_second,
@@ -100,7 +100,7 @@ def _waits_data(run: Simulation, thread: HostThread) -> dict[str, object] | None
         return None
     rows = run.waits.get(thread.name, ())
     return {
-        "for": awaited_text(thread),
+        "for": awaited(thread),
         "observed_count": len(rows),
         "observed_longest_ns": max((row.length for row in rows), default=0),
         "observed_total_ns": sum(row.length for row in rows),
