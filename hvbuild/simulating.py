@@ -1,17 +1,20 @@
 """Runs of the execution model: a checked stack as a whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hvbuild.building import rendered
 from hvbuild.checking import Checked
 from hvbuild.diagnostics import Code, Diagnostic, Severity, other
 from hvbuild.machine.claims import shapes_of
 from hvbuild.machine.costs import Level
+from hvbuild.machine.ending import Way
 from hvbuild.machine.findings import Kind, Seen, findings
+from hvbuild.machine.lives import AskedEnd
 from hvbuild.machine.profiles import profile, profile_of_target
 from hvbuild.machine.simulation import Question, Simulation, simulate_system
-from hvbuild.model.stack import Workload
+from hvbuild.model.stack import Stack, Workload
 from hvbuild.scenariofile import UnknownName, turned_around
 from hvbuild.units import Nanoseconds
 
@@ -52,6 +55,17 @@ WATCHDOG = Code(
     "`terminate` ends the guest there, and a launch with `restart` brings it back.",
     source="QNX Hypervisor 7.1, vdev wdt-sp805: counts down twice; a period of 1 s is assumed",
 )
+# How a guest can be told to end: the way on Arm and on x86.
+HOW: Mapping[str, tuple[Way, Way]] = MappingProxyType(
+    {
+        "off": (Way.PSCI_OFF, Way.ACPI_OFF),
+        "reset": (Way.PSCI_RESET, Way.KEYBOARD_RESET),
+        "vdev": (Way.THIRD_PARTY, Way.THIRD_PARTY),
+        "quit": (Way.POWER_CUT, Way.POWER_CUT),
+        "unsupported": (Way.UNSUPPORTED, Way.UNSUPPORTED),
+        "vdev-error": (Way.VDEV_ERROR, Way.VDEV_ERROR),
+    }
+)
 CODES = (STARVED, LOCK_HOLDER, LATE, NOT_UP, WATCHDOG)
 SECOND = Nanoseconds(1_000_000_000)
 _CODE_OF = {
@@ -67,7 +81,8 @@ class Asked:
     """What the user asks of a run: length, profile (empty: the stack's, else the target's) and workload.
 
     `host_memory` is what the host holds when guests start, in bytes; None: what the stack says.
-    `explored` are the assumptions of the profile that are turned around.
+    `explored` are the assumptions of the profile that are turned around. `ends` are guests that end on the
+    way, each with when and how, one of `HOW`.
     """
 
     until: Nanoseconds = SECOND
@@ -77,6 +92,7 @@ class Asked:
     level: str = "typical"
     fast: bool = False
     host_memory: int | None = None
+    ends: tuple[tuple[str, Nanoseconds, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -98,7 +114,7 @@ class Simulated:
 def simulate_stack(checked: Checked, asked: Asked) -> Simulated:
     """The run of `checked` as its files say it.
 
-    UnknownName for a workload that the stack, or an assumption that the profile does not have.
+    UnknownName for a workload or guest that the stack, or an assumption that the profile does not have.
     StackInvalid where the files do not read back; FastMissingError where `fast` is not installed.
     """
     stack = checked.plan.stack
@@ -113,6 +129,7 @@ def simulate_stack(checked: Checked, asked: Asked) -> Simulated:
         workload=_workload(stack.workloads, asked.workload) if asked.workload else None,
         fast=asked.fast,
         host_memory=asked.host_memory,
+        ends=tuple(_ends(stack, asked.ends)),
     )
     run = simulate_system(checked.plan, rendered(checked).system, shapes_of(checked.catalog.vdevs), question)
     return Simulated(checked=checked, asked=asked, run=run, seen=findings(run))
@@ -124,6 +141,16 @@ def _workload(known: tuple[Workload, ...], name: str) -> Workload:
             return row
     names = [row.name for row in known]
     raise UnknownName(f"the stack has no workload `{name}`", name, names)
+
+
+def _ends(stack: Stack, asked: Iterable[tuple[str, Nanoseconds, str]]) -> Iterator[AskedEnd]:
+    names = [guest.name for guest in stack.guests]
+    x86 = stack.board.architecture == "x86_64"
+    for guest, at, how in asked:
+        if guest not in names:
+            raise UnknownName(f"the stack has no guest `{guest}`", guest, names)
+        arm, pc = HOW[how]
+        yield AskedEnd(guest=guest, at_ns=int(at), way=pc if x86 else arm)
 
 
 def _not_up(checked: Checked, run: Simulation) -> Iterator[Diagnostic]:

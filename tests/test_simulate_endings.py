@@ -8,6 +8,9 @@ import pytest
 from command_line import say
 from simulated_stacks import guest, simulated, stack, write
 
+from hvbuild.commands.arguments import EndType
+from hvbuild.simulating import HOW
+
 MS = 1_000_000
 SECOND = 1000 * MS
 LOAD = "{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms}"
@@ -357,3 +360,94 @@ def test_a_guest_that_is_answered_again_goes_on_in_its_second_life(tmp_path: Pat
     # back at 3 s: a request each 100 ms, each answered after 1 ms
     assert (of(data, "a.disk")["activations"], of(data, "a.disk")["completed"]) == (21, 20)
     assert of(data, "a/0")["completed"] == 20
+
+
+# --- ends that are asked for --------------------------------------------------------------------------------
+
+
+def pair(folder: Path, restart: str = "never") -> Path:
+    """Guest `a` keeps its pCPU from `b`, which is below it."""
+    first = guest("a", "{sched: 20r, runmask: [1]}", BUSY, 0x80000000)
+    first += f"    launch: {{restart: {restart}}}\n"
+    return write(
+        folder, stack(first, guest("b", "{sched: 10r, runmask: [1]}", LOAD, 0x90000000), board="free")
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "restart", "told", "again"),
+    [
+        ("", "always", ("PSCI SYSTEM_OFF", 0), True),
+        ("=off", "on-failure", ("PSCI SYSTEM_OFF", 0), False),
+        ("=reset", "always", ("PSCI SYSTEM_RESET", 0), True),
+        ("=reset", "never", ("PSCI SYSTEM_RESET", 0), False),
+        ("=quit", "on-failure", ("SIGQUIT", 3), True),
+        ("=vdev", "on-failure", ("third-party vdev", 32), True),
+        ("=unsupported", "never", ("unsupported operation", 5), False),
+        ("=vdev-error", "always", ("unexpected vdev error", 6), True),
+    ],
+)
+def test_a_guest_ends_as_it_is_told_and_its_launcher_sees_the_code(
+    tmp_path: Path, how: str, restart: str, told: tuple[str, int], again: bool
+) -> None:
+    data = simulated(pair(tmp_path, restart), "--until", "2s", "--end", f"a@500ms{how}")
+    (row,) = data["endings"]
+
+    assert (row["guest"], row["at_ns"], row["way"], row["exit_code"]) == ("a", 500 * MS, *told)
+    assert (row["action"], row["restart"]) == (None, restart)
+    assert row["up_again_ns"] == (1500 * MS if again else None)
+    # what `a` leaves is that of `b`: 2 ms in each 10 ms
+    free = 1000 if again else 1500
+    late = [one["thread"] for one in data["findings"]]
+    assert of(data, "a/0")["observed_cpu_ns"] == (2000 - free) * MS
+    assert of(data, "b/0")["observed_cpu_ns"] <= free * MS
+    assert "b/0" in late
+
+
+def test_ends_follow_one_another_and_one_that_is_gone_does_not_end(tmp_path: Path) -> None:
+    """Ended at 0.2 s and back at 1.2 s; who is to end in between is gone, past the run nothing is."""
+    ends = [word for at in ("1.6s=reset", "200ms", "700ms", "2s") for word in ("--end", f"a@{at}")]
+    ends += ["--end", "b@2s"]
+    data = simulated(pair(tmp_path, "always"), "--until", "2s", *ends)
+
+    assert [(row["at_ns"], row["up_again_ns"]) for row in data["endings"]] == [
+        (200 * MS, 1200 * MS),
+        (1600 * MS, 2600 * MS),
+    ]
+
+
+def test_a_pc_ends_by_its_own_means() -> None:
+    place = Path(__file__).resolve().parents[1] / "stacks" / "x86-qemu"
+    ways = [
+        simulated(place, "--until", "20ms", "--end", f"guest@10ms={how}")["endings"][0]["way"]
+        for how in ("off", "reset")
+    ]
+
+    assert ways == ["ACPI power off", "keyboard controller reset"]
+
+
+def test_a_guest_that_rests_can_end(tmp_path: Path) -> None:
+    idle = guest("a", "{sched: 20r}", "{pattern: idle}", 0x80000000)
+    data = simulated(write(tmp_path, stack(idle, board="free")), "--until", "1s", "--end", "a@500ms")
+
+    assert [row["at_ns"] for row in data["endings"]] == [500 * MS]
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        ("c@1s", "the stack has no guest `c`: there are `a`, `b`"),
+        ("a@1s=never", "is no guest, time and way to end like la@500ms=reset; there are off, reset, vdev"),
+        ("a@soon", "'soon' is not a time like 10ms"),
+        ("1s", "is no guest, time and way to end"),
+    ],
+)
+def test_an_end_that_makes_no_sense_is_refused(tmp_path: Path, end: str, said: str) -> None:
+    answer = say("simulate", pair(tmp_path), "--end", end)
+
+    assert answer.code == 2
+    assert said in answer.err
+
+
+def test_the_ways_to_end_are_those_of_the_model() -> None:
+    assert EndType.hows == tuple(HOW)

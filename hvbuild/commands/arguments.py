@@ -73,6 +73,28 @@ class SizeType(click.ParamType["Size"]):
         return size
 
 
+class EndType(click.ParamType["tuple[str, Nanoseconds, str]"]):
+    """A guest that ends, when and how: `la@500ms` or `la@500ms=reset`."""
+
+    name = "end"
+    hows = ("off", "reset", "vdev", "quit", "unsupported", "vdev-error")
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> "tuple[str, Nanoseconds, str]":
+        """`value` taken apart; `off` where it does not say how."""
+        if isinstance(value, tuple):
+            return value
+        guest, _, rest = str(value).rpartition("@")
+        time, _, how = rest.partition("=")
+        duration = DURATION.convert(time, param, ctx)
+        if not guest or (how or "off") not in self.hows:
+            known = ", ".join(self.hows)
+            said = f"{value!r} is no guest, time and way to end like la@500ms=reset; there are {known}."
+            self.fail(said, param, ctx)
+        return guest, duration, how or "off"
+
+
 class ShardType(click.ParamType["tuple[int, int]"]):
     """One part of several: `2/8`."""
 
@@ -137,6 +159,7 @@ def _target_names() -> list[str]:
 PATH = PathType()
 FOLDER = PathType("dir")
 DURATION = DurationType()
+END = EndType()
 SIZE = SizeType()
 SHARD = ShardType()
 LINE = LineType()

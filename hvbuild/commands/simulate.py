@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from hvbuild.commands.answer import answering
-from hvbuild.commands.arguments import DURATION, PATH, SIZE
+from hvbuild.commands.arguments import DURATION, END, PATH, SIZE
 from hvbuild.commands.stacks import checked, opened
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ PROFILES = ("published", "sdp71", "sdp80", "strict")
     type=SIZE,
     metavar="SIZE",
     help="Memory that the host holds when guests start; that of the stack unless given.",
+)
+@click.option(
+    "--end",
+    type=END,
+    multiple=True,
+    metavar="G@TIME[=HOW]",
+    help="Let guest G end then: off, reset, vdev, quit, unsupported, vdev-error; off unless given.",
 )
 @click.option("--compare", metavar="V", help="Run this variant, too, and set both side by side.")
 @click.option(
@@ -64,7 +71,8 @@ def command(stack: Path | None, scenario: Path | None, **asked: Any) -> Outcome:
     if stack is not None:
         return _stack(stack, asked)
     assert scenario is not None
-    if any(asked[name] is not None for name in ("variant", "workload", "until", "compare", "costs")):
+    whole = ("variant", "workload", "until", "compare", "costs", "host_memory")
+    if asked["end"] or any(asked[name] is not None for name in whole):
         raise click.UsageError("--scenario goes with --profile, --explore, --fast and --trace only.")
     return _scenario(scenario, asked)
 
@@ -103,6 +111,7 @@ def _stack(stack: Path, asked: dict[str, Any]) -> Outcome:
         level=asked["costs"] or "typical",
         fast=asked["fast"],
         host_memory=asked["host_memory"],
+        ends=asked["end"],
     )
     first = _simulated(stack, asked["variant"] or "base", question)
     if asked["compare"]:

@@ -1,4 +1,4 @@
-"""The lives of guests in one run: a watchdog ends one, and a supervised launch begins another.
+"""The lives of guests in one run: a watchdog or who asks for it ends one, a supervised launch begins another.
 
 When a watchdog acts follows from the run, and the run from what has ended: so a run is played, its earliest
 ending is found, and it is played again with that, until none is new. Up to an ending both runs are one.
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hvbuild.machine.backends import WATCHDOG_NS, WATCHDOG_PERIODS, Expiry, watchdog
-from hvbuild.machine.ending import Ending
+from hvbuild.machine.ending import ENDINGS, Ending, Way
 from hvbuild.machine.parts import Job, Part
 from hvbuild.machine.scenario import Burst
 from hvbuild.machine.schedule import Moment, Schedule, Segment, ThreadTotals, join
@@ -22,21 +22,39 @@ MOST_ENDINGS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of a guest at `at_ns` of the run; `action` is that of the watchdog, where one acted."""
+
+    at_ns: int
+    ending: Ending
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedEnd:
+    """That `guest` is to end at `at_ns` of the run, if it is up then."""
+
+    guest: str
+    at_ns: int
+    way: Way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """A guest that is up from `start_ns` on, in ns of the run, until `expiry` ends it (None: to the end).
+    """A guest that is up from `start_ns` on, in ns of the run, until its `end` (None: that of the run).
 
     `again_ns` is when it is up again after that, maybe past the run; None when nobody starts it again.
     """
 
     guest: str
     start_ns: int = 0
-    expiry: Expiry | None = None
+    end: End | None = None
     again_ns: int | None = None
 
     @property
     def end_ns(self) -> int | None:
         """When it ended, None when it did not."""
-        return self.expiry.acted_ns if self.expiry is not None else None
+        return self.end.at_ns if self.end is not None else None
 
 
 def starts_again(restart: str, ending: Ending) -> bool:
@@ -82,20 +100,28 @@ def _watchdogs(vm: VmConfig) -> Iterator[tuple[str, str]]:
             yield vdev.type, chosen.values[0] if chosen is not None and chosen.values else "terminate"
 
 
-def next_ending(found: Iterable[tuple[Life, Expiry]]) -> tuple[Life, Expiry] | None:
-    """The earliest expiry that ends a life that has no end yet."""
-    open_ended = [row for row in found if row[1].ending is not None and row[0].expiry is None]
-    return min(open_ended, key=lambda row: row[1].acted_ns, default=None)
+def next_ending(
+    found: Iterable[tuple[Life, Expiry]], asked: Iterable[AskedEnd], lives: Iterable[Life]
+) -> tuple[Life, End] | None:
+    """The earliest end of a life that has none yet: by its watchdog, or because it was asked for."""
+    ends = [
+        (life, End(at_ns=expiry.acted_ns, ending=expiry.ending, action=expiry.action))
+        for life, expiry in found
+        if expiry.ending is not None and life.end is None
+    ]
+    rows = tuple(lives)
+    for row in asked:
+        up = (life for life in rows if life.guest == row.guest and life.start_ns <= row.at_ns)
+        ends += [(life, End(at_ns=row.at_ns, ending=ENDINGS[row.way])) for life in up if life.end is None]
+    return min(ends, key=lambda row: row[1].at_ns, default=None)
 
 
-def with_ending(
-    lives: Sequence[Life], life: Life, expiry: Expiry, restart: str, boot_ns: int
-) -> tuple[Life, ...]:
-    """`lives` with `life` ended by `expiry`; restarted, another follows after the pause and `boot_ns`."""
+def with_ending(lives: Sequence[Life], life: Life, end: End, restart: str, boot_ns: int) -> tuple[Life, ...]:
+    """`lives` with the `end` of `life`; restarted, another follows after the pause and `boot_ns`."""
     again = None
-    if expiry.ending is not None and starts_again(restart, expiry.ending):
-        again = expiry.acted_ns + RESTART_PAUSE + boot_ns
-    ended = replace(life, expiry=expiry, again_ns=again)
+    if starts_again(restart, end.ending):
+        again = end.at_ns + RESTART_PAUSE + boot_ns
+    ended = replace(life, end=end, again_ns=again)
     rows = tuple(ended if row is life else row for row in lives)
     return rows if again is None else (*rows, Life(guest=life.guest, start_ns=again))
 

@@ -19,6 +19,7 @@ from hvbuild.machine.exits import Cause, Terms
 from hvbuild.machine.guesttime import GuestTime, Running, guest_time, running
 from hvbuild.machine.lives import (
     MOST_ENDINGS,
+    AskedEnd,
     Life,
     expiries,
     folded,
@@ -49,7 +50,7 @@ class Question:
     """What is asked of a system: how long it runs, by which rules, at which end of the costs.
 
     `workload` None: the declared loads; `host_memory` (bytes held by the host) None: the declared need.
-    `explored` turns assumptions of the profile around.
+    `explored` turns assumptions of the profile around. `ends` are guests that are to end on the way.
     """
 
     until_ns: int
@@ -59,6 +60,7 @@ class Question:
     explored: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     fast: bool = False
     host_memory: int | None = None
+    ends: tuple[AskedEnd, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +126,8 @@ class Bench:
 
     @cached_property
     def first_lives(self) -> tuple[Life, ...]:
-        """A life for each guest that does something on its vCPUs, which all are up when the run begins."""
-        return tuple(
-            Life(guest=name) for name in dict.fromkeys(row.thread.guest for row in self.loads) if name
-        )
+        """A life for each guest, which all are up when the run begins."""
+        return tuple(Life(guest=name) for name in dict.fromkeys(row.guest for row in self.threads) if name)
 
     @cached_property
     def restarts(self) -> dict[str, str]:
@@ -253,7 +253,7 @@ class Simulation:
     @property
     def endings(self) -> tuple[Life, ...]:
         """The lives that ended, in order of time."""
-        ended = [life for life in self.lives if life.expiry is not None]
+        ended = [life for life in self.lives if life.end is not None]
         return tuple(sorted(ended, key=lambda life: (life.end_ns or 0, life.guest)))
 
     def cut(self, life: Life) -> int:
@@ -295,8 +295,9 @@ def simulate_system(plan: Plan, system: System, shapes: Shapes, question: Questi
     down = frozenset(vm.label for vm in named.vms if started.up_at(vm.label) is None)
     bench = Bench(plan, named, question, down)
     run = _play(bench, started, bench.first_lives)
+    asked = [row for row in question.ends if row.at_ns < question.until_ns]
     for _ in range(MOST_ENDINGS):
-        found = next_ending(run.expiries)
+        found = next_ending(run.expiries, asked, run.lives)
         if found is None:
             break
         guest = found[0].guest

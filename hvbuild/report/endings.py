@@ -12,7 +12,7 @@ def endings_text(run: Simulation) -> str:
             (
                 str(row["guest"]),
                 str(row["way"]),
-                str(row["action"]),
+                str(row["action"] or ""),
                 ms(life.end_ns or 0),
                 str(row["exit_code"]),
                 str(row["cut_off"]),
@@ -33,16 +33,16 @@ def endings_data(run: Simulation) -> list[dict[str, object]]:
     """The same as JSON values, times in nanoseconds of the run; a guest may be up again after it only."""
     found: list[dict[str, object]] = []
     for life in run.endings:
-        expiry = life.expiry
-        if expiry is None or expiry.ending is None:
+        end = life.end
+        if end is None:
             continue
         found.append(
             {
                 "guest": life.guest,
-                "way": expiry.ending.way.value,
-                "action": expiry.action,
-                "at_ns": expiry.acted_ns,
-                "exit_code": expiry.ending.code,
+                "way": end.ending.way.value,
+                "action": end.action or None,
+                "at_ns": end.at_ns,
+                "exit_code": end.ending.code,
                 "cut_off": run.cut(life),
                 "restart": run.bench.restarts.get(life.guest, "never"),
                 "up_again_ns": life.again_ns,

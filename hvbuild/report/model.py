@@ -73,7 +73,7 @@ def ending_rows() -> Rows:
             "only on": row.architecture,
             "by": "the guest" if row.by_guest else "the host",
             "again": "its launcher may start it again" if row.restarts else "",
-            "in a simulated run": "played" if way is Way.WATCHDOG else "left out",
+            "in a simulated run": "played" if way is Way.WATCHDOG else "as `simulate --end` says",
             "from": row.source,
         }
         for way, row in ENDINGS.items()

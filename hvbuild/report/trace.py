@@ -58,11 +58,11 @@ def _endings(run: Simulation, up: int) -> Iterator[dict[str, object]]:
     """On the boot's tracks: guests whose qvm ends within the run, and what starting it again takes."""
     tracks = _tracks(run.boot)
     for life in run.endings:
-        if life.expiry is None or life.expiry.ending is None:
+        if life.end is None:
             continue
-        ending, end = life.expiry.ending, up + life.expiry.acted_ns
+        ending, end = life.end.ending, up + life.end.at_ns
         place = {"pid": _BOOT, "tid": tracks[life.guest]}
-        note = {"args": {"note": f"{ending.way.value}: {life.expiry.action}"}}
+        note = {"args": {"note": ": ".join(filter(None, (ending.way.value, life.end.action)))}}
         name = f"qvm exits {ending.code}"
         yield {"ph": "i", "s": "t", "name": name, "cat": "qvm exit", **place, "ts": end / 1000, **note}
         begin, last = end + RESTART_PAUSE, up + run.schedule.scenario.horizon_ns
