@@ -18,14 +18,15 @@ from hvbuild.building import rendered
 from hvbuild.checking import Checker
 from hvbuild.formats.target import read_asinfo
 from hvbuild.machine.claims import shapes_of
-from hvbuild.machine.costs import free_table
-from hvbuild.machine.exits import Terms
+from hvbuild.machine.costs import cost_table, free_table
+from hvbuild.machine.exits import Cause, Terms, exit_ns
 from hvbuild.machine.loads import load_of
 from hvbuild.machine.profiles import SDP71
 from hvbuild.machine.scenario import Burst, Scenario, Thread
 from hvbuild.machine.schedule import join, simulate
 from hvbuild.machine.simulation import Question, simulate_system
 from hvbuild.machine.threads import DEFAULT_SCHED, HostThread
+from hvbuild.model.exits import DECLARED_EXITS
 from hvbuild.model.guest import Demand
 from hvbuild.project import stack_place
 from hvbuild.report.simulation import simulation_text
@@ -464,6 +465,62 @@ def test_operations_on_vdevs_take_what_the_table_says(tmp_path: Path) -> None:
     table = say("explain", "model", "--format", "json").data["operations"]
     known = {(row["vdev"], row["operation"]): row["from"] for row in table}
     assert thread["operations"][0]["source"] == known["virtio-blk", "request"]
+
+
+def test_a_load_says_what_else_leaves_the_guest(tmp_path: Path) -> None:
+    """As a kernel trace counts it, cause by cause; the timer of each release comes to that."""
+    exits = "hypercall: 2, sgi: 3, sysreg: 1, fault: 1, interrupt: 4, unmask: 4, timer: 1, maintenance: 70"
+    load = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, exits: {{{exits}}}}}"
+    data = simulated(
+        write(tmp_path, stack(guest("a", "{sched: 10r, runmask: [3]}", load, 0x80000000))), "--until", "100ms"
+    )
+    (thread,) = data["threads"]
+    named = {one.split(": ")[0]: 10 * int(one.split(": ")[1]) for one in exits.split(", ")}
+    terms = Terms(costs=cost_table("el2-host", 1_000_000_000))
+    cost = {cause: exit_ns(terms, Cause(cause)) for cause in (*named, "halt")}
+
+    assert thread["exits"] == named | {"timer": 20, "halt": 10}
+    whole = sum(count * cost[cause] for cause, count in named.items()) + 10 * (cost["timer"] + cost["halt"])
+    assert thread["observed_exit_ns"] == whole
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        ("exits: {cpuid: 1}", "has exits of cause `cpuid`, which only x86_64 has"),
+        ("exits: {port: 1}", "has exits of cause `port`, which only x86_64 has"),
+        ("exits: {halt: 1}", "error[HV1001]: unknown key `halt`"),
+        ("exits: {sgi: 0}", "error[HV1"),
+    ],
+)
+def test_exits_that_cannot_be_are_refused(load: str, said: str, tmp_path: Path) -> None:
+    text = f"{{pattern: periodic, period: 10ms, work: 2ms, bound: 10ms, {load}}}"
+    answer = say(
+        "check",
+        write(tmp_path, stack(guest("a", "{sched: 10r}", text, 0x80000000))),
+        "--format",
+        "line",
+    )
+
+    assert answer.code == 1
+    assert said in answer.out
+
+
+def test_exits_of_a_service_are_refused(tmp_path: Path) -> None:
+    host = "  services:\n    - {name: s, command: s, load: {pattern: sporadic, period: 1ms, work: 1us, %s}}\n"
+    for load in ("exits: {sgi: 1}", "accesses: 1"):
+        text = stack(guest("a", "{sched: 10r}", "{pattern: idle}", 0x80000000), host=host % load)
+        answer = say("check", write(tmp_path, text), "--format", "line")
+
+        assert "HV1033]: the load of service `s` has exits, and only a guest is left" in answer.out
+
+
+def test_the_causes_of_loads_are_those_of_the_machine() -> None:
+    schema = json.loads((ROOT / "schemas/stack.schema.json").read_text())
+    known = set(schema["$defs"]["demand"]["properties"]["exits"]["properties"])
+    played = {Cause.HALT, Cause.HOST_INTERRUPT, Cause.PREEMPTION, Cause.VDEV}
+
+    assert known == set(DECLARED_EXITS) == {cause.value for cause in set(Cause) - played}
 
 
 def test_a_back_end_works_in_the_thread_of_the_vcpu(tmp_path: Path) -> None:

@@ -148,8 +148,15 @@ def ground_of(subject: Subject) -> Ground:
         system=titled(subject.system, subject.plan),
         declared=titled(declared, subject.plan),
         profile=chosen,
-        terms=terms_of(subject.plan.stack.board),
+        terms=terms_of(subject.plan.stack.board, _named_causes(subject.plan)),
     )
+
+
+def _named_causes(plan: Plan) -> frozenset[str]:
+    """The causes of exits that any load names."""
+    demands = [demand for guest in plan.stack.guests for demand in guest.demands if demand is not None]
+    demands += [demand for workload in plan.stack.workloads for _, demand in workload.demands]
+    return frozenset(cause for demand in demands for cause, _ in demand.exits)
 
 
 def _exits_ns(thread: HostThread, demand: Demand, terms: Terms) -> int:
@@ -157,7 +164,8 @@ def _exits_ns(thread: HostThread, demand: Demand, terms: Terms) -> int:
     rows = [(OPERATIONS[vdev_kind(thread.vdevs[use.vdev]), use.name], use.count) for use in demand.uses]
     registers = demand.accesses + sum(row.registers * count for row, count in rows)
     interrupts = sum(row.interrupts * count for row, count in rows)
-    return registers * terms["vdev-exit"] + interrupts * terms["interrupt-exit"] + demand.back_end_ns
+    others = sum(count * terms[f"{cause}-exit"] for cause, count in demand.exits)
+    return registers * terms["vdev-exit"] + interrupts * terms["interrupt-exit"] + others + demand.back_end_ns
 
 
 def _guest(memory: MachineMemory, index: int) -> GuestMemory | None:

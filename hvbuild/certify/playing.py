@@ -95,7 +95,7 @@ def _bursts(
     opening = (Burst(0, 0, "w"),) if thread.serves else ()
     ending = ("r", 0) if thread.serves else (waits_by(thread), how.period_ns)
     operations = [one for errand in thread.errands for one in _operations(errand, demand, places)]
-    if not demand.accesses and not demand.uses and not operations:
+    if not (demand.accesses or demand.exits or demand.uses or operations):
         kind, value = ending
         return (*opening, Burst(how.work_ns + host, value, kind))
     bursts: list[Burst] = []

@@ -155,6 +155,8 @@ def loads_of(ground: Ground) -> list[Json]:
                 times = (("period", demand.period), ("work", demand.work), ("bound", demand.bound))
                 row |= {name: str(int(ns)) for name, ns in times if ns is not None}
                 row |= {"burst": demand.burst, "accesses": demand.accesses, "assumed": demand.assumed}
+                if demand.exits:
+                    row["exits"] = dict(demand.exits)
                 if demand.uses:
                     row["operations"] = {use.spelled: use.count for use in demand.uses}
                     row["back_end"] = str(int(demand.back_end or 0))

@@ -1,5 +1,6 @@
 """Costs and limits that a certificate rests on, each with its value, unit and source."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from hvbuild.machine.backends import WATCHDOG_NS
@@ -41,6 +42,12 @@ _LIMITS = (
         source="QNX: the clock of a host ticks each millisecond unless set otherwise",
     ),
 )
+_KNOWN = {
+    "vdev-exit": Cause.VDEV,
+    "interrupt-exit": Cause.INTERRUPT,
+    "halt-exit": Cause.HALT,
+    "host-interrupt": Cause.HOST_INTERRUPT,
+}
 _MOVING = ("zeroing", "load")
 _TIMES = ("context-switch", "ipi", "migration", "host-startup", "service-start", "qvm-start")
 _SLOWEST_HZ = 1_000_000_000
@@ -57,35 +64,22 @@ class Terms:
         return next(row.value for row in self.rows if row.name == name)
 
 
-def terms_of(board: Board) -> Terms:
-    """The terms for `board`: the costly end of every range, cycles at the clock of its slowest core."""
+def terms_of(board: Board, named: Collection[str] = ()) -> Terms:
+    """The terms for `board`: the costly end of every range, cycles at the clock of its slowest core.
+
+    `named` are causes of exits that loads name, besides those that every run knows.
+    """
     hertz = min((core.frequency for core in board.cores if core.frequency), default=_SLOWEST_HZ)
     costs = cost_table(board.cost_class, hertz, board.costs, Level.HIGH)
     exits = ExitTerms(costs=costs, gic=board.gic or 3)
-    vdev = Term(
-        name="vdev-exit",
-        value=exit_ns(exits, Cause.VDEV),
-        unit="ns",
-        source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.VDEV].source}",
-    )
-    interrupt = Term(
-        name="interrupt-exit",
-        value=exit_ns(exits, Cause.INTERRUPT),
-        unit="ns",
-        source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.INTERRUPT].source}",
-    )
-    halt = Term(
-        name="halt-exit",
-        value=exit_ns(exits, Cause.HALT),
-        unit="ns",
-        source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.HALT].source}",
-    )
-    host = Term(
-        name="host-interrupt",
-        value=exit_ns(exits, Cause.HOST_INTERRUPT),
-        unit="ns",
-        source=f"exit-entry: {costs.rows['exit-entry'].source}; {CAUSES[Cause.HOST_INTERRUPT].source}",
-    )
+    more = sorted(cause for cause in map(Cause, named) if cause not in _KNOWN.values())
+    left = (_exit(exits, name, cause) for name, cause in (*_KNOWN.items(), *((f"{c}-exit", c) for c in more)))
     times = (Term(name=n, value=costs.ns(n), unit="ns", source=costs.rows[n].source) for n in _TIMES)
     rates = (Term(name=n, value=costs.value(n), unit="bytes/s", source=costs.rows[n].source) for n in _MOVING)
-    return Terms((vdev, interrupt, halt, host, *times, *rates, *_LIMITS), costs)
+    return Terms((*left, *times, *rates, *_LIMITS), costs)
+
+
+def _exit(exits: ExitTerms, name: str, cause: Cause) -> Term:
+    """What one exit of `cause` costs."""
+    source = f"exit-entry: {exits.costs.rows['exit-entry'].source}; {CAUSES[cause].source}"
+    return Term(name=name, value=exit_ns(exits, cause), unit="ns", source=source)

@@ -14,6 +14,7 @@ def bind_demand(fields: Fields) -> Demand:
         bound=fields.duration("bound"),
         burst=node.integer("burst") or 1,
         accesses=node.integer("accesses") or 0,
+        exits=_exits(fields.inner("exits")),
         uses=_uses(fields.inner("operations")),
         back_end=fields.duration("back_end"),
         awaits=fields.texts("awaits"),
@@ -33,3 +34,10 @@ def _uses(fields: Fields | None) -> tuple[VdevUse, ...]:
         VdevUse(vdev=key.partition(".")[0], name=key.partition(".")[2], count=fields.node.integer(key) or 0)
         for key in (entry.key for entry in fields.node)
     )
+
+
+def _exits(fields: Fields | None) -> tuple[tuple[str, int], ...]:
+    """Counts by cause."""
+    if fields is None:
+        return ()
+    return tuple((entry.key, fields.node.integer(entry.key) or 0) for entry in fields.node)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hvbuild.diagnostics import Diagnostic
 from hvbuild.load.exchange_references import exchange_faults
 from hvbuild.load.reference_codes import NOTHING_SAID, WRONG_KIND, unknown
+from hvbuild.model.exits import DECLARED_EXITS
 from hvbuild.model.guest import Demand, Guest
 from hvbuild.model.operations import operations_of
 from hvbuild.model.stack import Stack
@@ -51,11 +52,23 @@ def _operations(stack: Stack) -> Iterator[Diagnostic]:
         if demand.back_end and not demand.uses:
             text = f"{where} has a `back_end` and no `operations` for it to work on"
             yield NOTHING_SAID.at(demand.origin, text)
+        yield from _exits(stack, demand, where)
         guest = stack.guest(name.split("/")[0])
+        if guest is None and (demand.exits or demand.accesses):
+            yield WRONG_KIND.at(demand.origin, f"{where} has exits, and only a guest is left")
         if guest is None and demand.uses:
             yield WRONG_KIND.at(demand.origin, f"{where} has operations, and only a guest has vdevs")
         elif guest is not None:
             yield from _used_vdevs(guest, demand, where)
+
+
+def _exits(stack: Stack, demand: Demand, where: str) -> Iterator[Diagnostic]:
+    """Exits that the board's architecture has."""
+    for cause, _ in demand.exits:
+        only = DECLARED_EXITS[cause]
+        if only not in ("", stack.board.architecture):
+            text = f"{where} has exits of cause `{cause}`, which only {only} has"
+            yield WRONG_KIND.at(demand.origin, text)
 
 
 def _used_vdevs(guest: Guest, demand: Demand, where: str) -> Iterator[Diagnostic]:

@@ -121,7 +121,7 @@ def _activation(
     if thread.is_vcpu:
         held = min(int(demand.spinlock or 0), work)
         start = (work - held) // 2
-        inside += [(at, 1, action) for at, action in _accesses(demand, work)]
+        inside += [(at, 1, action) for at, action in _exits(demand, work)]
         for at, action in _operations(thread, demand, work, numbers):
             # nobody waits for others with a spin lock held
             inside.append((start if held and start < at < start + held and thread.waits else at, 1, action))
@@ -176,9 +176,11 @@ def _order(
     return awaited(order) if errand.server else awaited_arrival(order)
 
 
-def _accesses(demand: Demand, work: int) -> Iterator[tuple[int, Action]]:
-    """The register accesses of one activation, evenly over its work."""
-    groups = min(demand.accesses, max(1, _GROUPS // max(1, demand.burst)))
-    for number in range(groups):
-        count = (number + 1) * demand.accesses // groups - number * demand.accesses // groups
-        yield work * (number + 1) // (groups + 1), Leave(cause=Cause.VDEV, count=count)
+def _exits(demand: Demand, work: int) -> Iterator[tuple[int, Action]]:
+    """The register accesses and other exits of one activation, each cause evenly over its work."""
+    causes = [(Cause.VDEV, demand.accesses), *((Cause(name), count) for name, count in demand.exits)]
+    for cause, whole in causes:
+        groups = min(whole, max(1, _GROUPS // max(1, demand.burst)))
+        for number in range(groups):
+            count = (number + 1) * whole // groups - number * whole // groups
+            yield work * (number + 1) // (groups + 1), Leave(cause=cause, count=count)

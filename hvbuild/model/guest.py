@@ -150,7 +150,8 @@ class Demand:
     `spinlock` is how much of the work holds the one spin lock that the vCPUs of the guest share; `assumed`
     holds the reason when the load was assumed, not specified. `interrupt` is the host interrupt that starts
     an activation, `interrupt_cpu` the pCPU that takes it where that is not what the board says. `accesses`
-    are register accesses of no device in particular, `uses` the operations on vdevs of the guest; each of
+    are register accesses of no device in particular, `exits` what else leaves the guest, each cause with how
+    often in one activation, `uses` the operations on vdevs of the guest; each of
     these takes `back_end` of host work in the vCPU's own thread, where the device's back end works there.
     `awaits` names those of them that the vCPU waits for: it goes on when each has been answered, or when what
     it takes has come.
@@ -162,6 +163,7 @@ class Demand:
     bound: Nanoseconds | None = None
     burst: int = 1
     accesses: int = 0
+    exits: tuple[tuple[str, int], ...] = ()
     uses: tuple[VdevUse, ...] = ()
     back_end: Nanoseconds | None = None
     awaits: tuple[str, ...] = ()

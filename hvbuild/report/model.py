@@ -13,7 +13,8 @@ from hvbuild.report.tables import Row, table
 from hvbuild.units import duration_text
 
 _TITLES = {
-    "exits": "why a guest is left, and what an exit consists of besides `exit-entry`",
+    "exits": "why a guest is left, and what an exit consists of besides `exit-entry`; a load names "
+    "those of its work under `exits`",
     "costs": "what things cost where the board does not say, by class of host",
     "endings": "how a VM ends, and what its qvm then exits with; where a simulated run plays that, its vCPU "
     f"threads end then, and a launch with `restart` has it up again after {duration_text(RESTART_PAUSE)} and "

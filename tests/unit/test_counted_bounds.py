@@ -74,3 +74,16 @@ def test_what_back_ends_do_in_the_thread_is_counted() -> None:
     ground = ground_of(alone(cpu=1))
 
     assert ground.overhead_ns(working) == ground.overhead_ns(busy) + 3 * 70_000
+
+
+def test_exits_that_a_load_names_are_counted_at_what_they_cost() -> None:
+    subject = alone(cpu=1)
+    plain = ground_of(subject)
+    load = replace(make.demand(6, 10), exits=(("sgi", 3), ("timer", 2), ("interrupt", 1)))
+    vm = make.qnx_vm(vcpus=(vcpu("20r", [1]),))
+    named = ground_of(make.a_subject(declared=(vm,), demands={"qnx": (load,)}, services=(), shared=()))
+    terms = named.terms
+    more = 3 * terms["sgi-exit"] + 2 * terms["timer-exit"] + terms["interrupt-exit"]
+
+    assert named.overhead_ns(named.threads[0]) == plain.overhead_ns(plain.threads[0]) + more
+    assert [row.name for row in terms.rows if row not in plain.terms.rows] == ["sgi-exit", "timer-exit"]
