@@ -1,16 +1,27 @@
 """Fixtures and switches shared by all tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A test says what is true, not how fast the machine is that it runs on, and says the same each time.
-THE_SAME = settings(
-    deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.register_profile("hvbuild", THE_SAME)
+from hvbuild.certify.sealed import sealed_generator
+
+# A test says what is true, not how fast the machine is that it runs on, and says the same each time;
+# `--hypothesis-profile=afresh` draws other examples, as a campaign does.
+AFRESH = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("afresh", AFRESH)
+settings.register_profile("hvbuild", AFRESH, derandomize=True)
 settings.load_profile("hvbuild")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def sealed() -> Iterator[None]:
+    """What is drawn does not depend on which modules happen to be imported."""
+    with sealed_generator():
+        yield
+
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -30,7 +30,8 @@ _TRUE = frozenset({"on", "1", "yes", "true"})
 
 def canonical(vm: VmConfig, catalog: Catalog) -> VmConfig:
     """The VM that stands for every VM of the same meaning; places and names are those of `vm`."""
-    order = sorted(range(len(vm.vdevs)), key=lambda index: _vdev_rank(vm.vdevs[index], catalog))
+    vdevs = [_vdev(vdev, catalog) for vdev in vm.vdevs]
+    order = sorted(range(len(vdevs)), key=lambda index: _vdev_rank(vdevs[index], catalog))
     ranks = {index: rank for rank, index in enumerate(order)}
     return replace(
         vm,
@@ -38,7 +39,7 @@ def canonical(vm: VmConfig, catalog: Catalog) -> VmConfig:
             sorted(vm.memory, key=lambda block: (str(block.kind), _rank(block.base), _rank(block.size)))
         ),
         vcpus=vm.vcpus or (Vcpu(),),
-        vdevs=tuple(_vdev(vm.vdevs[index], catalog) for index in order),
+        vdevs=tuple(vdevs[index] for index in order),
         passes=tuple(sorted((_pass(each) for each in vm.passes if _hands_over(each)), key=_pass_rank)),
         reserves=_reserves(vm.reserves),
         settings=_settings(vm.settings, catalog),
@@ -67,9 +68,11 @@ def guest_counts(kind: str, catalog: Catalog) -> bool:
     return row is None or row.architecture != "x86"
 
 
-def _vdev_rank(vdev: Vdev, catalog: Catalog) -> tuple[str, tuple[bool, int, str]]:
-    counted = guest_counts(vdev.type, catalog) or vdev.location is None
-    return vdev.type, _rank(0 if counted or vdev.location is None else vdev.location.start)
+def _vdev_rank(vdev: Vdev, catalog: Catalog) -> tuple[str, tuple[bool, int, str], str]:
+    """Devices of one type as written where a guest counts them, else by place, and by all else then."""
+    if guest_counts(vdev.type, catalog) or vdev.location is None:
+        return vdev.type, _rank(0), ""
+    return vdev.type, _rank(vdev.location.start), repr(vdev)
 
 
 def _vdev(vdev: Vdev, catalog: Catalog) -> Vdev:

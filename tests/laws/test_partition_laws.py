@@ -75,7 +75,7 @@ def test_a_partition_over_its_budget_runs_in_free_time_only(
 
     So all beyond budget and critical time is free time, but for what a tick had left when it ran out. Threads
     that run for ever are those of which a schedule says when they wait; bound to one CPU, they may be owed.
-    A critical thread that changes CPU leaves the one it had to an equal of its partition for that tick.
+    One that loses its CPU at that very tick is left waiting until it is looked at next.
     """
     scenario = loaded(cpus, packed, rows, policy_flags=flags)
     schedule = simulate(scenario, profile)
@@ -88,17 +88,16 @@ def test_a_partition_over_its_budget_runs_in_free_time_only(
         recent = [sum(row[max(tick - WINDOW + 1, 0) : tick]) for row in used]
         able = {part for part, ns in enumerate(recent) if ns + need <= limits[part]}
         on = {s.cpu: s.thread for s in schedule.segments if s.start <= tick * MS < s.end}
+        displaced = {s.thread for s in schedule.segments if s.end == tick * MS}
         waiting = [
             t
             for t in scenario.threads
-            if t.bursts[0].run_ns == HOG and t.partition in able and t.id not in on.values()
+            if t.bursts[0].run_ns == HOG and t.partition in able and t.id not in {*on.values(), *displaced}
         ]
-        begun = [scenario.threads[s.thread] for s in schedule.segments if s.start == tick * MS]
-        moved = {t.partition for t in begun if t.critical}
         for cpu, thread in on.items():
             running = scenario.threads[thread]
             if (
-                running.partition in able | moved
+                running.partition in able
                 or running.critical
                 or running.runmask in {1 << c for c in range(cpus)}
             ):

@@ -16,7 +16,7 @@ from hvbuild.meaning.hand_kept import lint_files
 from hvbuild.meaning.qvmconf import read_vm
 from hvbuild.model.canonical import canonical, same_meaning
 from hvbuild.model.system import HostFacts, HostPartition, Launch, System
-from hvbuild.model.vm import RoundRobin, VmConfig
+from hvbuild.model.vm import Location, RoundRobin, Space, Vdev, VmConfig
 from hvbuild.report.difference import difference_json, difference_markdown, difference_text
 from hvbuild.source import SourceFile
 
@@ -136,6 +136,18 @@ def test_changes_are_told_exactly_where_meanings_differ(
     two = replace(one, **changed_part)
 
     assert same_meaning(one, two, CATALOG) == (not compare_vms(one, two, CATALOG))
+
+
+def test_the_order_of_legacy_devices_in_two_spaces_makes_no_difference() -> None:
+    """Both begin at 0 of their own space."""
+    places = (Location(space=Space.PCI, text="0:1"), Location(space=Space.MEM, start=0))
+    one, other = (
+        VmConfig(system="a", vdevs=tuple(Vdev(type="8259", location=place) for place in row))
+        for row in (places, places[::-1])
+    )
+
+    assert same_meaning(one, other, CATALOG)
+    assert not compare_vms(one, other, CATALOG)
 
 
 @settings(max_examples=40)
