@@ -1,11 +1,14 @@
 """What properties are judged on: the machine of the system as read back, beside what the plan declares."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from hvbuild.certify.counted import counted_delays
 from hvbuild.certify.places import named_path
 from hvbuild.certify.subject import Subject
 from hvbuild.certify.terms import Terms, terms_of
+from hvbuild.machine.arrivals import Delays
 from hvbuild.machine.claims import Claim
 from hvbuild.machine.exchange import host_threads, under
 from hvbuild.machine.guestmemory import GuestMemory
@@ -57,6 +60,11 @@ class Ground:
         """The declared loads, then each named workload over them."""
         named = self.plan.stack.workloads
         return (("declared", self.threads), *((row.name, under(self.threads, row)) for row in named))
+
+    @cached_property
+    def delays(self) -> Mapping[str, Delays]:
+        """For each workload the worst responses of the threads that ask, serve or wait in it."""
+        return {name: counted_delays(self, threads) for name, threads in self.workloads}
 
     @property
     def cpus(self) -> int:

@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 
 from hvbuild.machine.arrivals import Arrivals, Delays, arrivals_of, waited_for, waiting_askers
-from hvbuild.machine.busyperiods import Request, busy_period, fixed_point, served_period
+from hvbuild.machine.busyperiods import STRETCH, Request, busy_period, fixed_point, served_period
 from hvbuild.machine.parts import CLOCK_CPU, irq_cpu_of
 from hvbuild.machine.setting import Setting
 from hvbuild.machine.threads import HostThread
@@ -21,9 +21,6 @@ from hvbuild.model.vm import Sporadic
 
 PROMPT: Delays = MappingProxyType({})
 """Where nobody asks, serves or waits for others."""
-
-# Nobody waits so long for an answer, ns: what has not come then is taken as never coming.
-_LONG = 1_000_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +226,8 @@ def _served(
         found.append(served_period(cost, arrivals, requests))
     askers = waiting_askers(thread, threads) if alone else 0
     if askers:
-        found.append(fixed_point(askers * cost, requests, limit=1000 * askers * cost + _LONG))
+        limit = askers * cost + STRETCH * max(stream.period for stream in thread.asked)
+        found.append(fixed_point(askers * cost, requests, limit=limit))
     known = [worst for worst in found if worst is not None]
     if known:
         return min(known), ""

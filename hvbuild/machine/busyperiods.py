@@ -9,7 +9,7 @@ from hvbuild.machine.arrivals import Arrivals
 
 # Jobs of one busy period, or moments of arrival in it, that are looked at before it is taken as endless.
 _JOBS = 512
-_STRETCH = 1000  # periods of the work itself in which it must be done
+STRETCH = 1000  # periods of the work itself in which it must be done
 
 Request = Callable[[int], int]
 """Nanoseconds of one pCPU that a thread can ask for in a window of so many nanoseconds."""
@@ -19,7 +19,7 @@ def busy_period(cost: int, period: int, requests: Sequence[Request]) -> int | No
     """The longest response of work that comes once a `period`, over all its jobs in a busy period."""
     worst = 0
     for job in range(_JOBS):
-        limit = (job + 1) * period + _STRETCH * max(period, cost)
+        limit = (job + 1) * period + STRETCH * max(period, cost)
         window = fixed_point((job + 1) * cost, requests, limit=limit)
         if window is None:
             return None
@@ -34,7 +34,7 @@ def served_period(cost: int, arrivals: Arrivals, requests: Sequence[Request]) ->
     worst, moment = 0, 0
     for _ in range(_JOBS):
         asked = arrivals.by(moment)
-        limit = moment + _STRETCH * max(*(period for _, period, _ in arrivals.rows), asked * cost)
+        limit = moment + asked * cost + STRETCH * max(period for _, period, _ in arrivals.rows)
         window = fixed_point(asked * cost, requests, limit=limit)
         if window is None:
             return None

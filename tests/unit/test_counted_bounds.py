@@ -6,9 +6,10 @@ import certify_subjects as make
 import pytest
 from builders import vcpu
 
+from hvbuild.certify.counted import counted_bound
 from hvbuild.certify.ground import Ground, ground_of
 from hvbuild.certify.outcome import Answer, NotApplicable, Proved, Refused
-from hvbuild.certify.properties.analysed import counted_bound, pinned_meet_bounds
+from hvbuild.certify.properties.analysed import pinned_meet_bounds
 from hvbuild.certify.subject import Subject
 from hvbuild.machine.bounds import response_bound
 from hvbuild.model.guest import VdevUse

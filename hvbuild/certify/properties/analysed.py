@@ -1,55 +1,25 @@
 """HC301x: bounds of pinned vCPUs by response-time analysis, honest sporadic interference included."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
+from hvbuild.certify.counted import counted_bound, counted_delays
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Answer, Finding, NotApplicable, Proved, Refused
 from hvbuild.certify.properties.isolation import judged
 from hvbuild.certify.properties.loads import vcpus_of
 from hvbuild.certify.property import Family, Method, Property
-from hvbuild.machine.arrivals import Delays, delays_of
-from hvbuild.machine.bounds import PROMPT, Bound, interruptions, response_bound
+from hvbuild.machine.arrivals import Delays
+from hvbuild.machine.bounds import Bound, response_bound
 from hvbuild.machine.threads import HostThread
 from hvbuild.model.vm import Sporadic
 from hvbuild.units import duration_text
 from hvbuild.units import milliseconds as ms
 
 
-def counted_bound(
-    ground: Ground,
-    thread: HostThread,
-    threads: Iterable[HostThread],
-    *,
-    trusting: bool = True,
-    delays: Delays = PROMPT,
-) -> Bound:
-    """The worst response of `thread` with everything counted that a run charges it for.
-
-    The exits for the host's own interrupts are among it; how they fall is nobody's choice, so such a bound is
-    safe and not exact.
-    """
-    everybody = tuple(threads)
-    more = [
-        request
-        for cpu in thread.cpus
-        for request in interruptions(ground, everybody, cpu, ground.engine.interrupt_ns)
-    ]
-    return response_bound(ground, thread, everybody, trusting=trusting, more=more, delays=delays)
-
-
-def counted_delays(ground: Ground, threads: tuple[HostThread, ...], *, trusting: bool = True) -> Delays:
-    """The worst responses of those of `threads` that ask, serve or wait, everything counted."""
-
-    def response(thread: HostThread, late: Delays) -> int | None:
-        return counted_bound(ground, thread, threads, trusting=trusting, delays=late).response_ns
-
-    return delays_of(threads, response)
-
-
 def _pinned(ground: Ground) -> Iterator[tuple[str, HostThread, tuple[HostThread, ...], Delays]]:
     for workload, threads in ground.workloads:
-        delays = counted_delays(ground, threads)
+        delays = ground.delays[workload]
         for thread in vcpus_of(threads):
             if thread.demand is not None and thread.demand.bound is not None:
                 yield workload, thread, threads, delays

@@ -2,10 +2,10 @@
 
 from functools import partial
 
+from hvbuild.certify.counted import counted_bound
 from hvbuild.certify.ground import Ground
 from hvbuild.certify.outcome import Finding
 from hvbuild.certify.playing import ScheduleRun, bound_of, longest_wait
-from hvbuild.certify.properties.analysed import counted_bound, counted_delays
 from hvbuild.certify.properties.loads import has_partitions, vcpus_of
 from hvbuild.certify.property import Family, Method, Property
 from hvbuild.certify.story import lateness, waiting
@@ -165,7 +165,7 @@ def without_partitions(ground: Ground) -> str:
 def theory_holds(ground: Ground, run: ScheduleRun) -> Finding | None:
     """No response is longer than what analysis proves."""
     threads = tuple(part.thread for part in run.parts)
-    delays = counted_delays(ground, threads)
+    delays = ground.delays[run.workload]
     for part in run.parts:
         jobs = run.jobs.get(part.thread.name, ())
         bound = (
