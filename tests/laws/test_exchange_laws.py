@@ -1,7 +1,7 @@
 """Threads that ask, serve and wait: the engine against its specification, and runs against their bounds."""
 
 from dataclasses import replace
-from itertools import cycle
+from itertools import cycle, pairwise
 from types import SimpleNamespace
 from typing import cast
 
@@ -242,7 +242,9 @@ def test_no_response_is_longer_than_its_bound(
         if most is not None:
             bounded.add("serves" if thread.serves else "waits" if thread.waits else "asks")
             assert worst.get(thread.name, 0) <= most, thread.name
-        waits_of(thread, number, schedule)
+        waits = waits_of(thread, number, schedule)
+        assert all(before.end <= after.start for before, after in pairwise(waits))
+        assert all(wait.length > 0 for wait in waits)
 
 
 def test_bounds_of_every_kind_were_held_against_runs() -> None:
