@@ -193,6 +193,18 @@ def test_a_trace_shows_requests_and_answers(tmp_path: Path) -> None:
     ] * 3
 
 
+def test_each_track_of_a_trace_is_named(tmp_path: Path) -> None:
+    """Of a service that is asked and not waited for, too: there is no answer to name it by."""
+    place = one(tmp_path, DISK % "", load=asking("disk.request: 1"), host=BLK % SERVED)
+    trace = tmp_path / "trace.json"
+    assert say("simulate", place, "--until", "30ms", "--trace", trace).code == 0
+    events = json.loads(trace.read_text())["traceEvents"]
+    names = {(row["pid"], row["tid"]): row["args"]["name"] for row in events if row["name"] == "thread_name"}
+    told = {(row["pid"], row["tid"]) for row in events if row.get("cat") == "request" and row["ph"] == "X"}
+
+    assert [names.get(track) for track in told] == ["for blk"]
+
+
 def test_a_workload_without_requests_leaves_the_service_at_rest(tmp_path: Path) -> None:
     place = late(tmp_path, "50r")
     text = (place / "stack.yaml").read_text()

@@ -114,7 +114,7 @@ def _operations(
 ) -> list[tuple[tuple[str, int], ...]]:
     """What the thread does, one after the other, each time that it runs `errand`: ask, and wait."""
     calls = [("q", places[name]) for name in errand.takers if name in places]
-    if errand.server:
+    if errand.server:  # last: an answer is told by the request made last
         calls.append(("q", places[errand.server]))
     if errand.awaited:
         calls.append(("a", places[errand.server]) if errand.server else ("w", 0))

@@ -152,8 +152,8 @@ def aps_of(setting: Setting) -> Aps | None:
 def jobs_of(parts: Sequence[Part], schedule: Schedule) -> dict[str, tuple[Job, ...]]:
     """The jobs of each thread that has counted work: a job is done when that much was executed.
 
-    A job of a thread that serves begins with a request and is done when that is answered.
-    Those of parts of one thread, which are its lives one after the other, stand together.
+    A job of a thread that serves begins with a request and is done when that is answered. Those of parts of
+    one thread, which are its lives one after the other, stand together.
     """
     scenario = schedule.scenario
     unit = scenario.speed_unit

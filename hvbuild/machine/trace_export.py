@@ -63,8 +63,10 @@ def _track_names(schedule: Schedule, called: Mapping[int, str]) -> Iterator[dict
         (_INTERRUPTS, "interrupts"),
         (_REQUESTS, "requests and answers"),
     )
-    told = {_INTERRUPTS: schedule.interrupts, _REQUESTS: (*schedule.requests, *schedule.resumed)}
-    absent = {_PARTITIONS: not schedule.partitions} | {process: not rows for process, rows in told.items()}
+    woken: dict[int, set[int]] = {_INTERRUPTS: set(), _REQUESTS: set()}
+    for process, _, _, number in _moments(schedule):
+        woken[process].add(number)
+    absent = {_PARTITIONS: not schedule.partitions} | {one: not threads for one, threads in woken.items()}
     for process, name in rows:
         if not absent.get(process):
             yield _metadata("process_name", process, 0, name)
@@ -72,8 +74,8 @@ def _track_names(schedule: Schedule, called: Mapping[int, str]) -> Iterator[dict
         yield _metadata("thread_name", _CPUS, cpu, f"CPU {cpu}")
     for thread in schedule.scenario.threads:
         yield _metadata("thread_name", _THREADS, thread.id, called[thread.id])
-    for process, moments in told.items():
-        for number in sorted({row[-1] for row in moments}):
+    for process, threads in woken.items():
+        for number in sorted(threads):
             yield _metadata("thread_name", process, number, f"for {called[number]}")
 
 
